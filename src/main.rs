@@ -1,0 +1,3 @@
+//! Arguments to server.
+
+fn main() {}
