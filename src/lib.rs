@@ -14,6 +14,7 @@ pub mod config;
 pub mod glob;
 pub mod keyspace;
 pub mod limits;
+pub mod memory;
 pub mod logging;
 pub mod net;
 pub mod protocol;

@@ -25,3 +25,11 @@ mod model {
 pub use model::*;
 #[cfg(not(sockudo_loom))]
 pub use real::*;
+
+/// Epoch reclamation: crossbeam's, or the model's stand-in that checks for use after free.
+#[cfg(not(sockudo_loom))]
+pub mod epoch {
+    pub use crossbeam_epoch::{Guard, pin};
+}
+#[cfg(sockudo_loom)]
+pub use crate::model_epoch as epoch;

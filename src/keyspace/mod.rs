@@ -1,1 +1,170 @@
-//! keyspace
+//! All keys: tables, the gate, liveness and expiry.
+//!
+//! [`Space`] is how a command sees a database. Beneath it, from the outside in: [`gate`] says who may run beside whom,
+//! [`table`] maps keys to entries, [`entry`] is a key with its slot, and [`wheel`] knows what falls due.
+
+pub mod bucket;
+pub mod entry;
+pub mod expire;
+pub mod gate;
+pub mod hash;
+pub mod reclaim;
+pub mod space;
+pub mod stats;
+pub mod table;
+pub mod wheel;
+
+use crossbeam_utils::CachePadded;
+
+pub use space::{Access, Change, Key, Live, Space};
+
+use crate::sync::epoch::Guard;
+use crate::sync::{AtomicI64, AtomicPtr, Ordering};
+use expire::Walk;
+use gate::Gate;
+use hash::KeyHasher;
+use stats::LaneStats;
+use table::Table;
+use wheel::Wheel;
+
+/// Every database of the server, and what they share.
+pub struct Keyspace {
+    /// Who may run beside whom.
+    pub gate: Gate,
+    /// The hash of every key.
+    pub hasher: KeyHasher,
+    wheel: Wheel,
+    walk: Walk,
+    dbs: Box<[Db]>,
+    stats: Box<[CachePadded<LaneStats>]>,
+}
+
+/// One database: a table that FLUSHDB and SWAPDB exchange.
+pub struct Db {
+    table: AtomicPtr<Table>,
+    /// Keys with a deadline, per lane.
+    volatile: Box<[CachePadded<AtomicI64>]>,
+}
+
+impl Keyspace {
+    /// `dbs` empty databases for `lanes` threads that may run commands; `now` is Unix time in milliseconds.
+    pub fn new(dbs: usize, lanes: usize, now: u64) -> Keyspace {
+        let hasher = KeyHasher::random();
+        Keyspace {
+            gate: Gate::new(lanes),
+            wheel: Wheel::new(lanes, now),
+            walk: Walk::default(),
+            dbs: (0..dbs).map(|_| Db::new(lanes, hasher.clone())).collect(),
+            hasher,
+            stats: (0..lanes).map(|_| CachePadded::default()).collect(),
+        }
+    }
+
+    /// The database with this number, which is below [`Keyspace::databases`].
+    #[inline]
+    pub fn db(&self, db: usize) -> &Db {
+        &self.dbs[db]
+    }
+
+    /// How many databases there are.
+    pub fn databases(&self) -> usize {
+        self.dbs.len()
+    }
+
+    /// The counters of one lane.
+    #[inline]
+    pub fn lane_stats(&self, lane: usize) -> &LaneStats {
+        &self.stats[lane]
+    }
+
+    /// The sums over all lanes.
+    pub fn stats(&self) -> stats::Totals {
+        stats::Totals::of(self.stats.iter().map(|lane| &**lane))
+    }
+
+    /// Sets the counters back to zero.
+    pub fn reset_stats(&self) {
+        self.stats.iter().for_each(|lane| lane.reset());
+    }
+
+    /// Empties a database; the old table is freed in the background. The caller has closed everything.
+    pub fn flush(&self, db: usize, guard: &Guard) {
+        let db = &self.dbs[db];
+        let lanes = db.volatile.len();
+        let fresh = Box::into_raw(Box::new(Table::new(lanes, self.hasher.clone())));
+        // Ordering: Release publishes the fresh table; Acquire because we own the old one now.
+        let old = db.table.swap(fresh, Ordering::AcqRel);
+        self.forget_deadlines(db, old, guard);
+        reclaim::retire_table(old, guard);
+    }
+
+    /// Takes the deadlines of a table that goes away out of the wheel, if it had any.
+    fn forget_deadlines(&self, db: &Db, old: *mut Table, guard: &Guard) {
+        if db.volatile() == 0 {
+            return;
+        }
+        db.volatile.iter().for_each(|lane| lane.store(0, Ordering::Relaxed));
+        if self.dbs.iter().all(|db| db.volatile() == 0) {
+            self.wheel.clear();
+            return;
+        }
+        // SAFETY: unlinked by the caller, and alive under the guard.
+        let old = unsafe { &*old };
+        for index in 0..old.buckets() {
+            old.visit_bucket(index, guard, |entry| {
+                let word = entry.load();
+                // SAFETY: loaded under the guard.
+                let expire_at = if word.is_dead() { 0 } else { unsafe { word.expire_at() } };
+                if expire_at != 0 {
+                    self.wheel.count(0, expire_at, -1);
+                }
+            });
+        }
+    }
+
+    /// Exchanges two databases. The caller has closed everything.
+    pub fn swap(&self, a: usize, b: usize) {
+        if a == b {
+            return;
+        }
+        let (a, b) = (&self.dbs[a], &self.dbs[b]);
+        let table = a.table.load(Ordering::Acquire);
+        a.table.store(b.table.swap(table, Ordering::AcqRel), Ordering::Release);
+        for (x, y) in a.volatile.iter().zip(&b.volatile) {
+            x.store(y.swap(x.load(Ordering::Relaxed), Ordering::Relaxed), Ordering::Relaxed);
+        }
+    }
+}
+
+impl Db {
+    fn new(lanes: usize, hasher: KeyHasher) -> Db {
+        Db {
+            table: AtomicPtr::new(Box::into_raw(Box::new(Table::new(lanes, hasher)))),
+            volatile: (0..lanes).map(|_| CachePadded::new(AtomicI64::new(0))).collect(),
+        }
+    }
+
+    /// The table, as long as the guard is held.
+    #[inline]
+    pub fn table<'g>(&self, _guard: &'g Guard) -> &'g Table {
+        // SAFETY: never null; a table that was exchanged is freed through the epoch.
+        unsafe { &*self.table.load(Ordering::Acquire) }
+    }
+
+    /// Keys that have a deadline.
+    pub fn volatile(&self) -> u64 {
+        let sum: i64 = self.volatile.iter().map(|lane| lane.load(Ordering::Relaxed)).sum();
+        u64::try_from(sum).unwrap_or(0)
+    }
+
+    fn count_volatile(&self, lane: usize, change: i64) {
+        self.volatile[lane].fetch_add(change, Ordering::Relaxed);
+    }
+}
+
+impl Drop for Db {
+    fn drop(&mut self) {
+        // SAFETY: exclusive access; the pointer came from a box.
+        drop(unsafe { Box::from_raw(self.table.load(Ordering::Relaxed)) });
+    }
+}

@@ -1,1 +1,6 @@
-//! value
+//! What a key holds: representations that know nothing of RESP, clients, keys or databases.
+
+pub mod hyperloglog;
+pub mod latch;
+pub mod node;
+pub mod word;

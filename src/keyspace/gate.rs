@@ -1,0 +1,402 @@
+//! The gate: how commands on several keys exclude commands on one, at no shared write for the latter.
+//!
+//! Every key belongs to one of [`STRIPES`] stripes. Who works on keys owns a *lane*: one padded announcement word that
+//! only it writes (a worker thread has one).
+//!
+//! # States
+//! A stripe's word (and the word for all stripes at once) is a set of bits: zero is *open*; `CLOSED` means that an
+//! exclusive section owns it; `WAITERS` that somebody sleeps until it opens. A lane's word is *idle*, *announcing a
+//! stripe*, or *in a section*; its upper bits count the announcements, so that it never repeats.
+//!
+//! # Rules
+//! 1. A writer of one key announces its stripe in its lane, then looks at the stripe's word and at the word for all.
+//!    Neither closed: it may write until it becomes idle again. Else it becomes idle at once and waits.
+//! 2. A section announces itself, looks at the word for all, sets `CLOSED` on its stripes in ascending order, and
+//!    then waits until no other lane announces one of them. It owns them until it clears the bits.
+//! 3. A section over everything sets `CLOSED` on the word for all and waits until every other lane is idle.
+//! 4. Who meets a closed word gives back what it holds before it waits: there is no hold-and-wait, so no deadlock.
+//! 5. A reader announces nothing. It reads, and afterwards looks at both words: closed means that what it read may be
+//!    half of a section's work, so it throws the answer away and waits. Open means that every write it saw came from a
+//!    finished section or from single writers.
+//! 6. A reader of several keys additionally compares every lane's word before and after: if no lane wrote meanwhile,
+//!    its answers stood together at one instant.
+//! 7. Sleepers set `WAITERS` while they hold the registry's lock and look at `CLOSED` again with the same operation;
+//!    the opener clears both bits with one operation and, if it cleared `WAITERS`, takes that lock and wakes them.
+//!
+//! Rules 1 and 2 are the store-buffering pattern: both sides write their word, pass a sequentially consistent fence,
+//! and read the other's, so at least one sees the other. Rule 5 needs no fence because the section's writes were
+//! released after its `CLOSED`: seeing one of them makes the bit (or its later clearing) visible.
+
+use std::collections::HashMap;
+use std::sync::Mutex;
+use std::task::{Context, Poll, Waker};
+
+use crossbeam_utils::CachePadded;
+
+use crate::sync::{AtomicU32, AtomicU64, Ordering, fence, spin_loop, yield_now};
+
+/// How many stripes the keys are spread over: as many as a cluster has slots.
+#[cfg(not(sockudo_loom))]
+pub const STRIPES: usize = 16_384;
+/// Few stripes for the models: every one of them costs the checker.
+#[cfg(sockudo_loom)]
+pub const STRIPES: usize = 2;
+
+const CLOSED: u32 = 1;
+const WAITERS: u32 = 2;
+
+const BUSY: u64 = 1 << 16;
+const SECTION: u64 = 1 << 17;
+const SEQUENCE: u64 = 1 << 18;
+const STATE: u64 = SEQUENCE - 1;
+
+/// Looks at a closed word before giving up: about as long as a short section lasts.
+const SPINS: u32 = 200;
+const SPINS_BEFORE_YIELD: u32 = 100;
+
+/// The stripe of a hash.
+#[inline]
+pub fn stripe_of(hash: u64) -> Stripe {
+    // The top byte is the table's tag and the low bits its index; the middle is as good as any for both.
+    Stripe((hash >> 40) as u16 & (STRIPES as u16 - 1))
+}
+
+/// A stripe's number.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
+pub struct Stripe(pub u16);
+
+/// What a command waits for when it met something closed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+pub enum Closed {
+    /// One stripe.
+    One(Stripe),
+    /// Everything.
+    All,
+}
+
+/// The stripes, the lanes and the sleepers.
+pub struct Gate {
+    all: CachePadded<AtomicU32>,
+    stripes: Box<[AtomicU32]>,
+    lanes: Box<[CachePadded<AtomicU64>]>,
+    sleepers: Mutex<HashMap<Closed, Vec<Waker>>>,
+}
+
+/// A writer's announcement, withdrawn on drop, also while unwinding.
+#[must_use]
+pub struct Announced<'g> {
+    lane: &'g AtomicU64,
+}
+
+/// An exclusive section; its stripes open on drop, also while unwinding.
+#[must_use]
+pub struct Section<'g> {
+    gate: &'g Gate,
+    lane: usize,
+    stripes: Vec<Stripe>,
+    all: bool,
+}
+
+/// The lanes' words at an instant, to see later whether anybody wrote since.
+#[derive(Default)]
+pub struct Snapshot(Vec<u64>);
+
+impl Gate {
+    /// A gate for `lanes` threads.
+    pub fn new(lanes: usize) -> Gate {
+        Gate {
+            all: CachePadded::new(AtomicU32::new(0)),
+            stripes: (0..STRIPES).map(|_| AtomicU32::new(0)).collect(),
+            lanes: (0..lanes).map(|_| CachePadded::new(AtomicU64::new(0))).collect(),
+            sleepers: Mutex::new(HashMap::new()),
+        }
+    }
+
+    #[inline]
+    fn word(&self, what: Closed) -> &AtomicU32 {
+        match what {
+            Closed::One(stripe) => &self.stripes[usize::from(stripe.0)],
+            Closed::All => &self.all,
+        }
+    }
+
+    /// Asks for the cache line of a stripe's word.
+    #[inline]
+    pub fn prefetch(&self, stripe: Stripe) {
+        super::table::prefetch(std::ptr::from_ref(&self.stripes[usize::from(stripe.0)]).cast());
+    }
+
+    /// Announces a write of one key (rule 1). The lane must be idle and the caller's own.
+    #[inline]
+    pub fn announce(&self, lane: usize, stripe: Stripe) -> Result<Announced<'_>, Closed> {
+        let word = &*self.lanes[lane];
+        announce(word, BUSY | u64::from(stripe.0));
+        let announced = Announced { lane: word };
+        self.check(stripe).map(|()| announced)
+    }
+
+    /// Whether a stripe is open right now; the second half of rules 1 and 5.
+    #[inline]
+    pub fn check(&self, stripe: Stripe) -> Result<(), Closed> {
+        // Ordering: Acquire, so that a reader's next read comes after a section that it found finished. For writers
+        // the fence in `announce` orders these loads after the announcement.
+        if self.word(Closed::One(stripe)).load(Ordering::Acquire) & CLOSED != 0 {
+            return Err(Closed::One(stripe));
+        }
+        self.check_all()
+    }
+
+    /// Whether nobody has closed everything.
+    #[inline]
+    pub fn check_all(&self) -> Result<(), Closed> {
+        if self.all.load(Ordering::Acquire) & CLOSED != 0 { Err(Closed::All) } else { Ok(()) }
+    }
+
+    /// Closes `stripes` (rule 2): sorted and without repetition. On an error nothing is held.
+    pub fn close(&self, lane: usize, stripes: Vec<Stripe>) -> Result<Section<'_>, Closed> {
+        debug_assert!(stripes.is_sorted() && stripes.windows(2).all(|w| w[0] != w[1]));
+        announce(&self.lanes[lane], SECTION | BUSY);
+        let mut section = Section { gate: self, lane, stripes: Vec::with_capacity(stripes.len()), all: false };
+        self.check_all()?;
+        for stripe in stripes {
+            self.close_word(Closed::One(stripe))?;
+            section.stripes.push(stripe);
+        }
+        fence(Ordering::SeqCst);
+        for (other, word) in self.lanes.iter().enumerate() {
+            if other != lane {
+                wait_while(|| {
+                    let state = word.load(Ordering::Acquire) & STATE;
+                    state & BUSY != 0
+                        && state & SECTION == 0
+                        && section.stripes.binary_search(&Stripe((state & 0xffff) as u16)).is_ok()
+                });
+            }
+        }
+        Ok(section)
+    }
+
+    /// Closes everything (rule 3).
+    pub fn close_all(&self, lane: usize) -> Result<Section<'_>, Closed> {
+        self.close_word(Closed::All)?;
+        // The lane's own number changes too, so that a reader of several keys (rule 6) notices the section.
+        self.lanes[lane].store(next_idle(self.lanes[lane].load(Ordering::Relaxed)), Ordering::Relaxed);
+        let section = Section { gate: self, lane, stripes: Vec::new(), all: true };
+        fence(Ordering::SeqCst);
+        for (other, word) in self.lanes.iter().enumerate() {
+            if other != lane {
+                wait_while(|| word.load(Ordering::Acquire) & BUSY != 0);
+            }
+        }
+        Ok(section)
+    }
+
+    /// Sets `CLOSED`, or gives up after a short while if another section has it.
+    fn close_word(&self, what: Closed) -> Result<(), Closed> {
+        let word = self.word(what);
+        for _ in 0..SPINS {
+            // Ordering: Acquire pairs with the Release of the section before; SeqCst comes from the fence behind.
+            if word.fetch_or(CLOSED, Ordering::AcqRel) & CLOSED == 0 {
+                return Ok(());
+            }
+            spin_loop();
+        }
+        Err(what)
+    }
+
+    fn open_word(&self, what: Closed) {
+        // Ordering: Release publishes what the section wrote; Acquire sees the sleepers' registrations.
+        if self.word(what).fetch_and(!(CLOSED | WAITERS), Ordering::AcqRel) & WAITERS != 0 {
+            let woken = self.sleepers.lock().expect("no panic under this lock").remove(&what);
+            woken.into_iter().flatten().for_each(Waker::wake);
+        }
+    }
+
+    /// Polls until `what` is open (rule 7). It may be closed again when the caller runs.
+    pub fn poll_open(&self, what: Closed, cx: &mut Context<'_>) -> Poll<()> {
+        let mut sleepers = self.sleepers.lock().expect("no panic under this lock");
+        let word = self.word(what);
+        if word.fetch_or(WAITERS, Ordering::AcqRel) & CLOSED != 0 {
+            sleepers.entry(what).or_default().push(cx.waker().clone());
+            return Poll::Pending;
+        }
+        if !sleepers.contains_key(&what) {
+            word.fetch_and(!WAITERS, Ordering::AcqRel);
+        }
+        Poll::Ready(())
+    }
+
+    /// Sleeps until `what` is open.
+    pub async fn opened(&self, what: Closed) {
+        std::future::poll_fn(|cx| self.poll_open(what, cx)).await;
+    }
+
+    /// Takes the lanes' words into `into`, the first half of rule 6. False if somebody is writing right now.
+    pub fn snapshot(&self, into: &mut Snapshot) -> bool {
+        into.0.clear();
+        into.0.extend(self.lanes.iter().map(|lane| lane.load(Ordering::Acquire)));
+        into.0.iter().all(|word| word & BUSY == 0) && self.check_all().is_ok()
+    }
+
+    /// Whether no lane wrote or began to since `before` was taken, the second half of rule 6.
+    pub fn unchanged(&self, before: &Snapshot) -> bool {
+        // Ordering: the fence keeps the caller's reads before these loads; a write that was seen was announced first.
+        fence(Ordering::SeqCst);
+        self.lanes.iter().zip(&before.0).all(|(lane, &word)| lane.load(Ordering::Acquire) == word)
+            && self.check_all().is_ok()
+    }
+}
+
+/// Stores a busy state and orders it before whatever the caller loads next.
+#[inline]
+fn announce(lane: &AtomicU64, state: u64) {
+    let word = lane.load(Ordering::Relaxed);
+    debug_assert!(word & BUSY == 0, "a lane does one thing at a time");
+    #[cfg(all(target_arch = "x86_64", not(sockudo_loom)))]
+    {
+        // Ordering: on x86-64 an exchange is a full fence and cheaper than a store followed by one.
+        lane.swap((word & !STATE) | state, Ordering::SeqCst);
+        std::sync::atomic::compiler_fence(Ordering::SeqCst);
+    }
+    #[cfg(not(all(target_arch = "x86_64", not(sockudo_loom))))]
+    {
+        lane.store((word & !STATE) | state, Ordering::Relaxed);
+        fence(Ordering::SeqCst);
+    }
+}
+
+/// The idle word that follows `word`.
+#[inline]
+fn next_idle(word: u64) -> u64 {
+    (word & !STATE).wrapping_add(SEQUENCE)
+}
+
+#[inline]
+fn retire_announcement(lane: &AtomicU64) {
+    // Ordering: Release, so that a section that sees us idle sees all that we wrote.
+    lane.store(next_idle(lane.load(Ordering::Relaxed)), Ordering::Release);
+}
+
+/// Waits for another thread's short, synchronous work.
+fn wait_while(mut busy: impl FnMut() -> bool) {
+    let mut spins = 0;
+    while busy() {
+        spins += 1;
+        if spins < SPINS_BEFORE_YIELD {
+            spin_loop();
+        } else {
+            yield_now();
+        }
+    }
+}
+
+impl Drop for Announced<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        retire_announcement(self.lane);
+    }
+}
+
+impl Drop for Section<'_> {
+    fn drop(&mut self) {
+        if self.all {
+            self.gate.open_word(Closed::All);
+            return;
+        }
+        for &stripe in self.stripes.iter().rev() {
+            self.gate.open_word(Closed::One(stripe));
+        }
+        retire_announcement(&self.gate.lanes[self.lane]);
+    }
+}
+
+#[cfg(all(test, not(sockudo_loom)))]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicI64, AtomicU64 as StdU64};
+    use std::task::Wake;
+
+    #[test]
+    fn a_closed_stripe_turns_writers_and_readers_away() {
+        let gate = Gate::new(2);
+        let section = gate.close(0, vec![Stripe(3), Stripe(9)]).ok().expect("open");
+        assert!(matches!(gate.announce(1, Stripe(9)), Err(Closed::One(Stripe(9)))));
+        assert!(gate.announce(1, Stripe(4)).is_ok());
+        assert_eq!(gate.check(Stripe(3)), Err(Closed::One(Stripe(3))));
+        drop(section);
+        assert!(gate.announce(1, Stripe(9)).is_ok());
+        assert_eq!(gate.check(Stripe(3)), Ok(()));
+    }
+
+    #[test]
+    fn closing_everything_excludes_writers_and_sections() {
+        let gate = Gate::new(2);
+        let section = gate.close_all(0).ok().expect("open");
+        assert!(matches!(gate.announce(1, Stripe(0)), Err(Closed::All)));
+        assert!(matches!(gate.close(1, vec![Stripe(0)]), Err(Closed::All)));
+        assert!(matches!(gate.close_all(1), Err(Closed::All)));
+        drop(section);
+        assert!(gate.close_all(1).is_ok());
+    }
+
+    #[test]
+    fn a_panic_in_a_section_reopens_its_stripes() {
+        let gate = Gate::new(1);
+        let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            let _section = gate.close(0, vec![Stripe(1)]).ok().expect("open");
+            panic!("in the section");
+        }));
+        assert!(panicked.is_err());
+        assert!(gate.announce(0, Stripe(1)).is_ok());
+    }
+
+    struct Counter(StdU64);
+    impl Wake for Counter {
+        fn wake(self: std::sync::Arc<Self>) {
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
+    #[test]
+    fn sleepers_are_woken_once_when_their_stripe_opens() {
+        let gate = Gate::new(1);
+        let counter = std::sync::Arc::new(Counter(StdU64::new(0)));
+        let waker = Waker::from(std::sync::Arc::clone(&counter));
+        let mut cx = Context::from_waker(&waker);
+        let what = Closed::One(Stripe(5));
+        assert!(gate.poll_open(what, &mut cx).is_ready());
+        let section = gate.close(0, vec![Stripe(5)]).ok().expect("open");
+        assert!(gate.poll_open(what, &mut cx).is_pending());
+        drop(section);
+        assert_eq!(counter.0.load(Ordering::SeqCst), 1);
+        assert!(gate.poll_open(what, &mut cx).is_ready());
+    }
+
+    #[test]
+    fn sections_and_announced_writers_never_overlap() {
+        const ROUNDS: usize = 20_000;
+        let gate = Gate::new(3);
+        let inside = AtomicI64::new(0);
+        let writer = |lane: usize| {
+            for _ in 0..ROUNDS {
+                if let Ok(_announced) = gate.announce(lane, Stripe(7)) {
+                    assert!(inside.fetch_add(1, Ordering::SeqCst) >= 0);
+                    inside.fetch_sub(1, Ordering::SeqCst);
+                }
+            }
+        };
+        std::thread::scope(|s| {
+            s.spawn(|| writer(0));
+            s.spawn(|| writer(1));
+            s.spawn(|| {
+                for i in 0..ROUNDS {
+                    let section = if i % 8 == 0 { gate.close_all(2) } else { gate.close(2, vec![Stripe(7)]) };
+                    if let Ok(_section) = section {
+                        assert_eq!(inside.fetch_sub(100, Ordering::SeqCst), 0);
+                        inside.fetch_add(100, Ordering::SeqCst);
+                    }
+                }
+            });
+        });
+    }
+}

@@ -1,0 +1,92 @@
+//! The way of an unlinked value to the allocator: through the epochs, and for large ones through a background thread.
+
+use std::sync::OnceLock;
+use std::sync::mpsc::{Sender, channel};
+
+use super::table::Table;
+use crate::memory;
+use crate::sync::epoch::Guard;
+use crate::value::word::Word;
+
+/// Something that takes long to free.
+enum Heavy {
+    Value(Word),
+    Table(Box<Table>),
+}
+
+/// What is on its way to the background thread: see [`pending`].
+static QUEUE: OnceLock<Sender<Heavy>> = OnceLock::new();
+static PENDING: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
+static FREED: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
+
+/// Retires the word that a successful swap took out of a slot.
+///
+/// # Safety
+/// The caller's swap unlinked `word`, and `guard` was held over that swap.
+#[inline]
+pub unsafe fn retire_word(word: Word, guard: &Guard) {
+    if word.pointee().is_none() {
+        return;
+    }
+    // SAFETY: still readable under the caller's guard.
+    let bytes = unsafe { word.heap_bytes() };
+    memory::retired(bytes);
+    // SAFETY: unlinked once, by the caller; readers hold guards until this runs.
+    unsafe {
+        guard.defer_unchecked(move || {
+            memory::reclaimed(bytes);
+            if word.is_large() { in_background(Heavy::Value(word)) } else { word.free() }
+        });
+    }
+}
+
+/// Retires a whole table, which nothing points to any more.
+pub fn retire_table(table: *mut Table, guard: &Guard) {
+    let address = table.expose_provenance();
+    // SAFETY: the caller unlinked the table, which came from a box; readers hold guards until this runs.
+    unsafe {
+        guard.defer_unchecked(move || {
+            let table: *mut Table = std::ptr::with_exposed_provenance_mut(address);
+            in_background(Heavy::Table(Box::from_raw(table)));
+        });
+    }
+    guard.flush();
+}
+
+fn in_background(heavy: Heavy) {
+    use std::sync::atomic::Ordering::Relaxed;
+    let queue = QUEUE.get_or_init(|| {
+        let (sender, receiver) = channel::<Heavy>();
+        std::thread::Builder::new()
+            .name("lazyfree".into())
+            .spawn(move || {
+                for heavy in receiver {
+                    free(heavy);
+                    PENDING.fetch_sub(1, Relaxed);
+                    FREED.fetch_add(1, Relaxed);
+                }
+            })
+            .expect("the system can start a thread");
+        sender
+    });
+    PENDING.fetch_add(1, Relaxed);
+    queue.send(heavy).unwrap_or_else(|unsent| free(unsent.0));
+}
+
+fn free(heavy: Heavy) {
+    match heavy {
+        // SAFETY: `retire_word` handed over the only reference, after the epochs of its readers.
+        Heavy::Value(word) => unsafe { word.free() },
+        Heavy::Table(table) => drop(table),
+    }
+}
+
+/// Objects that wait for the background thread.
+pub fn pending() -> u64 {
+    PENDING.load(std::sync::atomic::Ordering::Relaxed)
+}
+
+/// Objects that the background thread has freed.
+pub fn freed() -> u64 {
+    FREED.load(std::sync::atomic::Ordering::Relaxed)
+}

@@ -1,0 +1,550 @@
+//! One database as one command sees it: the only way to keys, liveness, expiry and counts.
+//!
+//! Every method is one atomic step on one key. What makes a command on several keys atomic is the gate, which the
+//! executor closes before it calls the handler; the methods here are the same inside and outside of a section.
+
+use super::entry::{Entry, Swap};
+use super::gate::{Stripe, stripe_of};
+use super::reclaim::retire_word;
+use super::table::{Insert, Table};
+use super::{Db, Keyspace};
+use crate::sync::epoch::Guard;
+use crate::value::hyperloglog::Dense;
+use crate::value::latch::WriteGuard;
+use crate::value::node::{Node, NodeKind, Text};
+use crate::value::word::{ExpireAt, NO_EXPIRY, OwnedWord, View, Word};
+
+/// A key with its hash, and the entry that a batched lookup found for it.
+#[derive(Clone, Copy, Debug)]
+pub struct Key<'a> {
+    /// The key's bytes.
+    pub bytes: &'a [u8],
+    /// Its hash.
+    pub hash: u64,
+    /// Where it stood a moment ago. A hint only: dead entries and none at all send the caller to the table.
+    pub hint: Option<&'a Entry>,
+}
+
+impl Key<'_> {
+    /// The stripe that the gate knows the key by.
+    #[inline]
+    pub fn stripe(&self) -> Stripe {
+        stripe_of(self.hash)
+    }
+}
+
+/// Whether the lane is inside an announced write or a section, or reads optimistically.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Access {
+    /// Nothing is announced: what must be written goes through the gate first.
+    Reading,
+    /// The keys' stripes are the lane's own.
+    Writing,
+}
+
+/// A database, the epoch guard, the lane and the time that one command works with.
+pub struct Space<'g> {
+    /// The whole keyspace.
+    pub keyspace: &'g Keyspace,
+    /// The database's number.
+    pub db: usize,
+    table: &'g Table,
+    guard: &'g Guard,
+    lane: usize,
+    /// Unix time in milliseconds, the same for all of a command.
+    pub now: u64,
+    access: Access,
+}
+
+/// A key that is there, with what its slot said.
+#[derive(Clone, Copy)]
+pub struct Live<'a> {
+    entry: &'a Entry,
+    word: Word,
+    /// The deadline, or [`NO_EXPIRY`].
+    pub expire_at: ExpireAt,
+    /// Held while [`Space::update`] looks at a node, so that it may be changed in place.
+    held: Option<&'a WriteGuard<'a>>,
+}
+
+/// What an update does with what it saw.
+#[must_use]
+pub enum Change<R> {
+    /// Nothing (or the node was changed in place).
+    Keep(R),
+    /// The key holds this from now on.
+    Put(OwnedWord, R),
+    /// The key ends.
+    Delete(R),
+}
+
+impl<'a> Live<'a> {
+    /// What the key holds.
+    #[inline]
+    pub fn view(&self) -> View<'a> {
+        // SAFETY: the word was loaded under the guard that `'a` is bounded by.
+        unsafe { self.word.view() }
+    }
+
+    /// The latch proof of a node inside an update.
+    pub fn held(&self) -> Option<&'a WriteGuard<'a>> {
+        self.held
+    }
+
+    /// The slot's entry.
+    pub fn entry(&self) -> &'a Entry {
+        self.entry
+    }
+
+    /// Bytes of heap for key and value.
+    pub fn heap_bytes(&self) -> usize {
+        // SAFETY: as in `view`.
+        self.entry.heap_bytes() + unsafe { self.word.heap_bytes() }
+    }
+
+    /// Whether two looks at a slot saw the same word.
+    pub fn same_word(&self, other: &Live<'_>) -> bool {
+        self.word == other.word
+    }
+}
+
+/// A deadline that is over at `now`.
+#[inline]
+pub fn is_past(expire_at: ExpireAt, now: u64) -> bool {
+    expire_at != NO_EXPIRY && now > expire_at
+}
+
+impl<'g> Space<'g> {
+    /// The view of database `db` for a command that runs on `lane`.
+    #[inline]
+    pub fn new(
+        keyspace: &'g Keyspace,
+        db: usize,
+        guard: &'g Guard,
+        lane: usize,
+        now: u64,
+        access: Access,
+    ) -> Space<'g> {
+        let table = keyspace.db(db).table(guard);
+        Space { keyspace, db, table, guard, lane, now, access }
+    }
+
+    /// The same command's view of another database.
+    pub fn other(&self, db: usize) -> Space<'g> {
+        Space::new(self.keyspace, db, self.guard, self.lane, self.now, self.access)
+    }
+
+    /// The table, for walks.
+    pub fn table(&self) -> &'g Table {
+        self.table
+    }
+
+    /// The guard that everything read here lives under.
+    pub fn guard(&self) -> &'g Guard {
+        self.guard
+    }
+
+    /// The lane that the command runs on.
+    pub fn lane(&self) -> usize {
+        self.lane
+    }
+
+    /// A key from its bytes.
+    #[inline]
+    pub fn key<'a>(&self, bytes: &'a [u8]) -> Key<'a> {
+        Key { bytes, hash: self.keyspace.hasher.hash(bytes), hint: None }
+    }
+
+    // -- reading ------------------------------------------------------------------------------------------------
+
+    #[inline]
+    fn entry<'a>(&'a self, key: &Key<'a>) -> Option<&'a Entry> {
+        match key.hint {
+            Some(entry) if !entry.load().is_dead() => Some(entry),
+            _ => self.table.find(key.hash, key.bytes, self.guard),
+        }
+    }
+
+    /// The key as it is now, without a trace that somebody looked.
+    #[inline]
+    pub fn peek<'a>(&'a self, key: Key<'a>) -> Option<Live<'a>> {
+        let entry = self.entry(&key)?;
+        let word = entry.load();
+        if word.is_dead() {
+            return None;
+        }
+        // SAFETY: loaded under the guard.
+        let expire_at = unsafe { word.expire_at() };
+        if is_past(expire_at, self.now) {
+            self.expire(key, entry);
+            return None;
+        }
+        Some(Live { entry, word, expire_at, held: None })
+    }
+
+    /// The key for a command that reads it: counts a hit or a miss and moves the access clock.
+    #[inline]
+    pub fn read<'a>(&'a self, key: Key<'a>) -> Option<Live<'a>> {
+        let live = self.peek(key);
+        let stats = self.keyspace.lane_stats(self.lane);
+        match &live {
+            Some(live) => {
+                stats.hit();
+                live.entry.touch(self.clock());
+            }
+            None => stats.miss(),
+        }
+        live
+    }
+
+    /// Whether the key is there.
+    #[inline]
+    pub fn exists(&self, key: Key<'_>) -> bool {
+        self.peek(key).is_some()
+    }
+
+    /// The access clock of this command.
+    #[inline]
+    pub fn clock(&self) -> u32 {
+        (self.now / 1000) as u32
+    }
+
+    // -- writing ------------------------------------------------------------------------------------------------
+
+    /// Sets the key, whatever it held.
+    #[inline]
+    pub fn set(&self, key: Key<'_>, new: OwnedWord) {
+        let mut new = Some(new);
+        loop {
+            let Some(entry) = self.entry(&key) else {
+                match self.insert(&key, new.take().expect("not yet published")) {
+                    Ok(()) => return,
+                    Err(back) => new = Some(back),
+                }
+                continue;
+            };
+            let old = entry.load();
+            if old.is_dead() {
+                self.table.unlink(key.hash, entry, self.guard);
+                continue;
+            }
+            let word = new.take().expect("not yet published").into_word();
+            match entry.swap(old, word) {
+                Swap::Done => {
+                    entry.touch(self.clock());
+                    return self.replaced(old, word);
+                }
+                // SAFETY: the swap failed, so the word is still ours alone.
+                Swap::Lost(_) => new = Some(unsafe { OwnedWord::from_word(word) }),
+            }
+        }
+    }
+
+    /// Reads and changes the key in one step. `change` may be called several times before one of its answers counts,
+    /// so it must be pure; the answer that counted is returned.
+    #[inline]
+    pub fn update<R>(&self, key: Key<'_>, change: impl FnMut(Option<&Live<'_>>) -> Change<R>) -> R {
+        self.update_with(key, true, change)
+    }
+
+    /// [`Space::update`] for the HyperLogLog commands, which work on dense sketches in place.
+    pub fn update_sketch<R>(&self, key: Key<'_>, change: impl FnMut(Option<&Live<'_>>) -> Change<R>) -> R {
+        self.update_with(key, false, change)
+    }
+
+    #[inline]
+    fn update_with<R>(
+        &self,
+        key: Key<'_>,
+        thaw: bool,
+        mut change: impl FnMut(Option<&Live<'_>>) -> Change<R>,
+    ) -> R {
+        loop {
+            let attempt = match self.entry(&key) {
+                None => self.update_absent(&key, &mut change),
+                Some(entry) => self.update_present(&key, entry, thaw, &mut change),
+            };
+            if let Some(answer) = attempt {
+                return answer;
+            }
+        }
+    }
+
+    fn update_absent<R>(
+        &self,
+        key: &Key<'_>,
+        change: &mut impl FnMut(Option<&Live<'_>>) -> Change<R>,
+    ) -> Option<R> {
+        match change(None) {
+            Change::Keep(answer) | Change::Delete(answer) => Some(answer),
+            Change::Put(word, answer) => self.insert(key, word).is_ok().then_some(answer),
+        }
+    }
+
+    #[inline]
+    fn update_present<R>(
+        &self,
+        key: &Key<'_>,
+        entry: &Entry,
+        thaw: bool,
+        change: &mut impl FnMut(Option<&Live<'_>>) -> Change<R>,
+    ) -> Option<R> {
+        let word = entry.load();
+        if word.is_dead() {
+            self.table.unlink(key.hash, entry, self.guard);
+            return None;
+        }
+        if word.is_node() {
+            return self.update_node(key, entry, word, thaw, change);
+        }
+        // SAFETY: loaded under the guard.
+        let expire_at = unsafe { word.expire_at() };
+        if is_past(expire_at, self.now) {
+            self.end(key.hash, entry, word, true);
+            return None;
+        }
+        let answer = change(Some(&Live { entry, word, expire_at, held: None }));
+        self.apply(key, entry, word, answer)
+    }
+
+    /// An update of a node: under its latch, after checking that the slot still points to it.
+    fn update_node<R>(
+        &self,
+        key: &Key<'_>,
+        entry: &Entry,
+        word: Word,
+        thaw: bool,
+        change: &mut impl FnMut(Option<&Live<'_>>) -> Change<R>,
+    ) -> Option<R> {
+        // SAFETY: loaded under the guard, and a node.
+        let node: &Node = unsafe { word.node() };
+        if let (true, Some(dense)) = (thaw, node.as_hyperloglog()) {
+            self.thaw(entry, word, node, dense);
+            return None;
+        }
+        let held = node.latch().write();
+        if entry.load() != word {
+            return None;
+        }
+        let expire_at = node.expire_at();
+        if is_past(expire_at, self.now) {
+            let ended = entry.swap(word, Word::DEAD) == Swap::Done;
+            drop(held);
+            if ended {
+                self.ended(key.hash, entry, word, true);
+            }
+            return None;
+        }
+        let answer = change(Some(&Live { entry, word, expire_at, held: Some(&held) }));
+        let new = match &answer {
+            Change::Keep(_) => None,
+            Change::Put(new, _) => Some(new.word()),
+            Change::Delete(_) => Some(Word::DEAD),
+        };
+        // The swap happens under the latch, the accounting (which reads the node) after it.
+        let lost = new.is_some_and(|new| entry.swap(word, new) != Swap::Done);
+        drop(held);
+        if lost {
+            return None;
+        }
+        Some(match answer {
+            Change::Keep(answer) => answer,
+            Change::Put(new, answer) => {
+                self.replaced(word, new.into_word());
+                answer
+            }
+            Change::Delete(answer) => {
+                self.ended(key.hash, entry, word, false);
+                answer
+            }
+        })
+    }
+
+    #[inline]
+    fn apply<R>(&self, key: &Key<'_>, entry: &Entry, word: Word, change: Change<R>) -> Option<R> {
+        match change {
+            Change::Keep(answer) => Some(answer),
+            Change::Delete(answer) => self.end(key.hash, entry, word, false).then_some(answer),
+            Change::Put(new, answer) => {
+                let done = entry.swap(word, new.word()) == Swap::Done;
+                done.then(|| {
+                    entry.touch(self.clock());
+                    self.replaced(word, new.into_word());
+                    answer
+                })
+            }
+        }
+    }
+
+    /// Ends the key; whether it was there.
+    pub fn delete(&self, key: Key<'_>) -> bool {
+        while let Some(entry) = self.entry(&key) {
+            let word = entry.load();
+            if word.is_dead() {
+                self.table.unlink(key.hash, entry, self.guard);
+                continue;
+            }
+            // SAFETY: loaded under the guard.
+            let expired = is_past(unsafe { word.expire_at() }, self.now);
+            if expired {
+                self.expire(key, entry);
+                return false;
+            }
+            if self.end(key.hash, entry, word, false) {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Gives the key another deadline (or none) if `decide` says so after seeing the present one; its answer, or none
+    /// if the key is absent.
+    pub fn set_expiry<R>(
+        &self,
+        key: Key<'_>,
+        mut decide: impl FnMut(ExpireAt) -> (Option<ExpireAt>, R),
+    ) -> Option<R> {
+        self.update(key, |live| {
+            let Some(live) = live else { return Change::Keep(None) };
+            let (deadline, answer) = decide(live.expire_at);
+            match deadline {
+                None => Change::Keep(Some(answer)),
+                Some(deadline) => self.with_deadline(live, deadline, answer),
+            }
+        })
+    }
+
+    fn with_deadline<R>(&self, live: &Live<'_>, deadline: ExpireAt, answer: R) -> Change<Option<R>> {
+        match live.view() {
+            View::Node(node) => {
+                let held = live.held().expect("updates of nodes hold the latch");
+                node.set_expire_at(deadline, held);
+                self.count_deadlines(live.expire_at, deadline);
+                Change::Keep(Some(answer))
+            }
+            View::Int(int) => Change::Put(OwnedWord::from_int(int, deadline), Some(answer)),
+            View::Short(text) => Change::Put(OwnedWord::from_bytes(text.as_slice(), deadline), Some(answer)),
+            View::Raw(text) => Change::Put(OwnedWord::from_bytes(text, deadline), Some(answer)),
+        }
+    }
+
+    // -- the slot's transitions ---------------------------------------------------------------------------------
+
+    /// Adds an absent key; gives the word back if somebody was first.
+    fn insert(&self, key: &Key<'_>, new: OwnedWord) -> Result<(), OwnedWord> {
+        let word = new.into_word();
+        match self.table.insert(key.hash, key.bytes, word, self.clock(), self.guard) {
+            Insert::Inserted(_) => {
+                self.table.count(self.lane, 1);
+                // SAFETY: another thread may have ended it already, but the guard keeps it readable.
+                self.count_deadlines(NO_EXPIRY, unsafe { word.expire_at() });
+                Ok(())
+            }
+            // SAFETY: the table did not take the word.
+            Insert::Exists(_) => Err(unsafe { OwnedWord::from_word(word) }),
+        }
+    }
+
+    /// Accounts for a swap of `old` by `new` and retires `old`.
+    #[inline]
+    fn replaced(&self, old: Word, new: Word) {
+        // SAFETY: both are readable under the guard.
+        let (before, after) = unsafe { (old.expire_at(), new.expire_at()) };
+        if before != after {
+            self.count_deadlines(before, after);
+        }
+        // SAFETY: the caller's swap unlinked it.
+        unsafe { retire_word(old, self.guard) }
+    }
+
+    /// Swaps a word to dead; whether this call did it.
+    fn end(&self, hash: u64, entry: &Entry, word: Word, expired: bool) -> bool {
+        let done = entry.swap(word, Word::DEAD) == Swap::Done;
+        if done {
+            self.ended(hash, entry, word, expired);
+        }
+        done
+    }
+
+    /// Accounts for a key whose slot this thread swapped from `word` to dead.
+    fn ended(&self, hash: u64, entry: &Entry, word: Word, expired: bool) {
+        self.table.count(self.lane, -1);
+        // SAFETY: readable under the guard.
+        self.count_deadlines(unsafe { word.expire_at() }, NO_EXPIRY);
+        if expired {
+            self.keyspace.lane_stats(self.lane).expired();
+        }
+        self.table.unlink(hash, entry, self.guard);
+        // SAFETY: the caller's swap unlinked it.
+        unsafe { retire_word(word, self.guard) }
+    }
+
+    /// Ends a key whose deadline is past, if the gate lets us; nobody can tell whether it happens now or later.
+    #[cold]
+    fn expire(&self, key: Key<'_>, entry: &Entry) {
+        match self.access {
+            Access::Writing => {
+                self.expire_exactly(key.hash, entry);
+            }
+            Access::Reading => {
+                if let Ok(_announced) = self.keyspace.gate.announce(self.lane, key.stripe()) {
+                    self.expire_exactly(key.hash, entry);
+                }
+            }
+        }
+    }
+
+    /// Swaps an expired word to dead; a node under its latch, where its deadline is looked at again.
+    pub(super) fn expire_exactly(&self, hash: u64, entry: &Entry) -> bool {
+        let word = entry.load();
+        // SAFETY: loaded under the guard.
+        if word.is_dead() || !is_past(unsafe { word.expire_at() }, self.now) {
+            return false;
+        }
+        if !word.is_node() {
+            return self.end(hash, entry, word, true);
+        }
+        // SAFETY: loaded under the guard, and a node.
+        let node = unsafe { word.node() };
+        let held = node.latch().write();
+        let ended = is_past(node.expire_at(), self.now) && entry.swap(word, Word::DEAD) == Swap::Done;
+        drop(held);
+        if ended {
+            self.ended(hash, entry, word, true);
+        }
+        ended
+    }
+
+    fn count_deadlines(&self, before: ExpireAt, after: ExpireAt) {
+        let db: &Db = self.keyspace.db(self.db);
+        if before != NO_EXPIRY {
+            self.keyspace.wheel.count(self.lane, before, -1);
+            db.count_volatile(self.lane, -1);
+        }
+        if after != NO_EXPIRY {
+            self.keyspace.wheel.count(self.lane, after, 1);
+            db.count_volatile(self.lane, 1);
+        }
+    }
+
+    /// Turns a dense sketch into the plain string that it stands for, before somebody reads and replaces it.
+    ///
+    /// The sketch is sealed first: a writer that raised a register and then sees the seal repeats itself on the
+    /// string, so nothing that it was told is lost; what it raised before the seal is in the string already.
+    fn thaw(&self, entry: &Entry, word: Word, node: &Node, dense: &Dense) {
+        dense.seal();
+        let text = dense.to_redis_bytes();
+        let held = node.latch().write();
+        let new = OwnedWord::from_bytes(&text, node.expire_at());
+        let done = entry.swap(word, new.word()) == Swap::Done;
+        drop(held);
+        if done {
+            self.replaced(word, new.into_word());
+        }
+    }
+
+    /// The word for long text that was received in a buffer of its own.
+    pub fn shared_text(bytes: bytes::Bytes, expire_at: ExpireAt) -> OwnedWord {
+        OwnedWord::from_node(Node::new(NodeKind::Text(Text::from_shared(bytes)), expire_at))
+    }
+}

@@ -1,0 +1,60 @@
+//! Counters of what happens to keys, one set per lane, merged when read.
+
+use crate::sync::{AtomicU64, Ordering};
+
+/// One lane's counters. Only the lane's thread adds, so an addition is a load and a store.
+#[derive(Default)]
+pub struct LaneStats {
+    hits: AtomicU64,
+    misses: AtomicU64,
+    expired: AtomicU64,
+}
+
+/// Sums over lanes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Reads that found their key.
+    pub hits: u64,
+    /// Reads that did not.
+    pub misses: u64,
+    /// Keys that ended by their deadline.
+    pub expired: u64,
+}
+
+#[inline]
+fn bump(counter: &AtomicU64) {
+    counter.store(counter.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+}
+
+impl LaneStats {
+    #[inline]
+    pub(super) fn hit(&self) {
+        bump(&self.hits);
+    }
+
+    #[inline]
+    pub(super) fn miss(&self) {
+        bump(&self.misses);
+    }
+
+    #[inline]
+    pub(super) fn expired(&self) {
+        bump(&self.expired);
+    }
+
+    pub(super) fn reset(&self) {
+        for counter in [&self.hits, &self.misses, &self.expired] {
+            counter.store(0, Ordering::Relaxed);
+        }
+    }
+}
+
+impl Totals {
+    pub(super) fn of<'a>(lanes: impl Iterator<Item = &'a LaneStats>) -> Totals {
+        lanes.fold(Totals::default(), |sum, lane| Totals {
+            hits: sum.hits + lane.hits.load(Ordering::Relaxed),
+            misses: sum.misses + lane.misses.load(Ordering::Relaxed),
+            expired: sum.expired + lane.expired.load(Ordering::Relaxed),
+        })
+    }
+}

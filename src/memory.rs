@@ -1,0 +1,113 @@
+//! Exact memory accounting at the cost of an addition on a cache line that only its thread writes.
+//!
+//! Each thread owns a block of counters; the sums are formed by whoever asks. A block belongs to its thread for
+//! good; threads beyond the last block share it with atomic additions.
+
+use std::alloc::{GlobalAlloc, Layout};
+use std::cell::Cell;
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+
+use mimalloc::MiMalloc;
+
+const BLOCKS: usize = 256;
+const SHARED: usize = BLOCKS - 1;
+const UNASSIGNED: usize = usize::MAX;
+
+#[repr(align(128))]
+struct Block {
+    allocated: AtomicI64,
+    retired: AtomicI64,
+}
+
+static TABLE: [Block; BLOCKS] =
+    [const { Block { allocated: AtomicI64::new(0), retired: AtomicI64::new(0) } }; BLOCKS];
+static NEXT: AtomicUsize = AtomicUsize::new(0);
+
+thread_local! {
+    static MINE: Cell<usize> = const { Cell::new(UNASSIGNED) };
+}
+
+#[cold]
+fn assign() -> usize {
+    let index = NEXT.fetch_add(1, Ordering::Relaxed).min(SHARED);
+    MINE.with(|mine| mine.set(index));
+    index
+}
+
+#[inline]
+fn my_block() -> usize {
+    let index = MINE.with(Cell::get);
+    if index == UNASSIGNED { assign() } else { index }
+}
+
+#[inline]
+fn add(counter: impl Fn(&Block) -> &AtomicI64, bytes: i64) {
+    let index = my_block();
+    let counter = counter(&TABLE[index]);
+    if index == SHARED {
+        counter.fetch_add(bytes, Ordering::Relaxed);
+    } else {
+        // Only this thread writes the block, so a plain load and store lose nothing.
+        counter.store(counter.load(Ordering::Relaxed).wrapping_add(bytes), Ordering::Relaxed);
+    }
+}
+
+fn sum(counter: impl Fn(&Block) -> &AtomicI64) -> u64 {
+    let assigned = NEXT.load(Ordering::Relaxed).min(BLOCKS);
+    let total = TABLE[..assigned].iter().map(|block| counter(block).load(Ordering::Relaxed)).sum::<i64>();
+    u64::try_from(total).unwrap_or(0)
+}
+
+/// Bytes that the process has allocated and not freed.
+pub fn used() -> u64 {
+    sum(|block| &block.allocated)
+}
+
+/// Bytes of values that were unlinked and wait for the epochs of their readers to end.
+pub fn garbage() -> u64 {
+    sum(|block| &block.retired)
+}
+
+/// Counts `bytes` as unlinked.
+pub fn retired(bytes: usize) {
+    add(|block| &block.retired, bytes as i64);
+}
+
+/// Counts `bytes` of unlinked values as freed.
+pub fn reclaimed(bytes: usize) {
+    add(|block| &block.retired, -(bytes as i64));
+}
+
+/// mimalloc, counted.
+pub struct Counted;
+
+// SAFETY: every call is passed on to mimalloc unchanged; counting neither allocates nor unwinds.
+unsafe impl GlobalAlloc for Counted {
+    #[inline]
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        add(|block| &block.allocated, layout.size() as i64);
+        // SAFETY: the caller's promise.
+        unsafe { MiMalloc.alloc(layout) }
+    }
+
+    #[inline]
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        add(|block| &block.allocated, layout.size() as i64);
+        // SAFETY: the caller's promise.
+        unsafe { MiMalloc.alloc_zeroed(layout) }
+    }
+
+    #[inline]
+    unsafe fn dealloc(&self, ptr: *mut u8, layout: Layout) {
+        add(|block| &block.allocated, -(layout.size() as i64));
+        // SAFETY: the caller's promise.
+        unsafe { MiMalloc.dealloc(ptr, layout) }
+    }
+
+    #[inline]
+    unsafe fn realloc(&self, ptr: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
+        add(|block| &block.allocated, new_size as i64 - layout.size() as i64);
+        // SAFETY: the caller's promise.
+        unsafe { MiMalloc.realloc(ptr, layout, new_size) }
+    }
+}
