@@ -11,6 +11,8 @@
 
 pub mod args;
 pub mod decoder;
+#[cfg(any(test, fuzzing))]
+pub mod oracle;
 pub mod reply;
 pub mod scan;
 

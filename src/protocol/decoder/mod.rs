@@ -446,3 +446,6 @@ impl Decoder {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

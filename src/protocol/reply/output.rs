@@ -203,7 +203,7 @@ mod tests {
     fn all(output: &Output) -> Vec<u8> {
         let mut slices = [IoSlice::new(&[]); 64];
         let used = output.chunks_vectored(&mut slices);
-        slices[..used].concat()
+        slices[..used].iter().flat_map(|slice| slice.to_vec()).collect()
     }
 
     #[test]
