@@ -1,0 +1,55 @@
+//! Arguments that stand on their own: queued transactions, scripts' calls, a replayed log.
+
+use super::{Args, Span};
+use crate::protocol::BIG_ARG;
+use bytes::Bytes;
+
+/// The arguments of one command in buffers of its own, to be viewed as [`Args`].
+#[derive(Clone, Default)]
+pub struct ArgBuf {
+    bytes: Vec<u8>,
+    spans: Vec<Span>,
+    detached: Vec<Bytes>,
+}
+
+impl ArgBuf {
+    /// Appends a copy of `arg`.
+    pub fn push(&mut self, arg: &[u8]) {
+        if arg.len() >= BIG_ARG {
+            return self.push_bytes(Bytes::copy_from_slice(arg));
+        }
+        self.spans.push(Span::range(self.bytes.len(), arg.len()));
+        self.bytes.extend_from_slice(arg);
+    }
+
+    /// Appends `arg` itself, shared.
+    pub fn push_bytes(&mut self, arg: Bytes) {
+        self.spans.push(Span::detached(self.detached.len()));
+        self.detached.push(arg);
+    }
+
+    /// The arguments so far.
+    pub fn args(&self) -> Args<'_> {
+        Args::new(&self.bytes, &self.spans, &self.detached)
+    }
+
+    /// Bytes that the arguments occupy, for the limits on what a client may queue.
+    pub fn memory(&self) -> usize {
+        let detached: usize = self.detached.iter().map(Bytes::len).sum();
+        self.bytes.capacity() + self.spans.capacity() * size_of::<Span>() + detached
+    }
+}
+
+impl<A: AsRef<[u8]>> FromIterator<A> for ArgBuf {
+    fn from_iter<I: IntoIterator<Item = A>>(args: I) -> Self {
+        let mut buf = Self::default();
+        args.into_iter().for_each(|arg| buf.push(arg.as_ref()));
+        buf
+    }
+}
+
+impl std::fmt::Debug for ArgBuf {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.args().fmt(f)
+    }
+}

@@ -1,0 +1,248 @@
+//! The crate's only writer of replies, in RESP2 or RESP3.
+
+mod double;
+mod output;
+
+pub use double::DoubleText;
+pub use output::{Mark, Output};
+
+use bytes::Bytes;
+
+/// Writes one client's replies in its version of the protocol.
+///
+/// An aggregate's header announces how many replies follow it; the caller writes exactly as many.
+pub struct Reply<'a> {
+    out: &'a mut Output,
+    resp3: bool,
+}
+
+/// A header of up to seven bytes, and how many of the eight count.
+#[derive(Clone, Copy)]
+struct Short {
+    bytes: [u8; 8],
+    len: u8,
+}
+
+/// Lengths whose bulk headers are ready.
+const READY: usize = 100;
+
+/// `$0\r\n` to `$99\r\n`.
+static BULK: [Short; READY] = ready();
+
+const fn ready() -> [Short; READY] {
+    let mut table = [Short { bytes: *b"$0\r\n\0\0\0\0", len: 4 }; READY];
+    let mut number = 0;
+    while number < READY {
+        let (tens, ones) = (b'0' + number as u8 / 10, b'0' + number as u8 % 10);
+        if number < 10 {
+            table[number].bytes[1] = ones;
+        } else {
+            table[number] = Short { bytes: [b'$', tens, ones, b'\r', b'\n', 0, 0, 0], len: 5 };
+        }
+        number += 1;
+    }
+    table
+}
+
+impl<'a> Reply<'a> {
+    /// A writer to `out`; `resp3` when the client has said `HELLO 3`.
+    #[inline]
+    pub fn new(out: &'a mut Output, resp3: bool) -> Self {
+        Self { out, resp3 }
+    }
+
+    /// Whether the client speaks RESP3.
+    #[inline]
+    pub fn resp3(&self) -> bool {
+        self.resp3
+    }
+
+    /// Changes the protocol from the next reply on: `HELLO`, `RESET`.
+    pub fn set_resp3(&mut self, resp3: bool) {
+        self.resp3 = resp3;
+    }
+
+    /// The output itself, for checkpoints and ready-made replies.
+    #[inline]
+    pub fn output(&mut self) -> &mut Output {
+        self.out
+    }
+
+    /// The same writer for a callee.
+    #[inline]
+    pub fn reborrow(&mut self) -> Reply<'_> {
+        Reply { out: self.out, resp3: self.resp3 }
+    }
+
+    /// `OK`.
+    #[inline]
+    pub fn ok(&mut self) {
+        self.out.write(b"+OK\r\n");
+    }
+
+    /// A simple string. Line ends in it become spaces.
+    #[inline]
+    pub fn simple(&mut self, text: &str) {
+        self.line(b'+', text);
+    }
+
+    /// An error. `message` begins with its code, such as `ERR` or `WRONGTYPE`; line ends and NULs in it become spaces,
+    /// so that no text of a client or script can pose as a reply of its own.
+    #[cold]
+    pub fn error(&mut self, message: &str) {
+        self.line(b'-', message);
+    }
+
+    fn line(&mut self, kind: u8, text: &str) {
+        let tail = self.out.tail();
+        tail.reserve(text.len() + 3);
+        tail.push(kind);
+        tail.extend(text.bytes().map(|byte| if matches!(byte, b'\r' | b'\n' | 0) { b' ' } else { byte }));
+        tail.extend_from_slice(b"\r\n");
+    }
+
+    /// An integer.
+    #[inline]
+    pub fn int(&mut self, value: i64) {
+        if let Ok(digit @ 0..=9) = u8::try_from(value) {
+            return self.out.write(&[b':', b'0' + digit, b'\r', b'\n']);
+        }
+        self.number(b':', value);
+    }
+
+    /// A byte, a number and a line end.
+    fn number(&mut self, kind: u8, value: i64) {
+        let mut buffer = itoa::Buffer::new();
+        let digits = buffer.format(value).as_bytes();
+        let tail = self.out.tail();
+        tail.reserve(digits.len() + 3);
+        tail.push(kind);
+        tail.extend_from_slice(digits);
+        tail.extend_from_slice(b"\r\n");
+    }
+
+    /// The header of something of `count` parts or bytes.
+    #[inline]
+    fn header(&mut self, kind: u8, count: usize) {
+        match u8::try_from(count) {
+            Ok(digit @ 0..=9) => self.out.write(&[kind, b'0' + digit, b'\r', b'\n']),
+            _ => self.number(kind, count as i64),
+        }
+    }
+
+    /// A bulk string, copied.
+    #[inline]
+    pub fn bulk(&mut self, value: &[u8]) {
+        if value.len() < READY {
+            return self.short_bulk(value);
+        }
+        self.out.tail().reserve(value.len() + 32);
+        self.number(b'$', value.len() as i64);
+        self.out.write(value);
+        self.out.write(b"\r\n");
+    }
+
+    #[inline(always)]
+    fn short_bulk(&mut self, value: &[u8]) {
+        let header = BULK[value.len()];
+        let tail = self.out.tail();
+        tail.reserve(value.len() + 16);
+        let start = tail.len();
+        tail.extend_from_slice(&header.bytes);
+        tail.truncate(start + usize::from(header.len));
+        tail.extend_from_slice(value);
+        tail.extend_from_slice(b"\r\n");
+    }
+
+    /// A bulk string that is queued without a copy when it is large.
+    #[inline]
+    pub fn bulk_owned(&mut self, value: Bytes) {
+        self.header(b'$', value.len());
+        self.out.write_owned(value);
+        self.out.write(b"\r\n");
+    }
+
+    /// An integer as a bulk string.
+    #[inline]
+    pub fn bulk_int(&mut self, value: i64) {
+        self.bulk(itoa::Buffer::new().format(value).as_bytes());
+    }
+
+    /// No value.
+    #[inline]
+    pub fn null(&mut self) {
+        self.out.write(if self.resp3 { b"_\r\n" } else { b"$-1\r\n" });
+    }
+
+    /// No array.
+    #[inline]
+    pub fn null_array(&mut self) {
+        self.out.write(if self.resp3 { b"_\r\n" } else { b"*-1\r\n" });
+    }
+
+    /// An array of `count` replies.
+    #[inline]
+    pub fn array(&mut self, count: usize) {
+        self.header(b'*', count);
+    }
+
+    /// A map of `count` pairs: each key and each value is a reply. In RESP2 an array of twice as many.
+    #[inline]
+    pub fn map(&mut self, count: usize) {
+        if self.resp3 { self.header(b'%', count) } else { self.header(b'*', 2 * count) }
+    }
+
+    /// A set of `count` replies; in RESP2 an array.
+    #[inline]
+    pub fn set(&mut self, count: usize) {
+        self.header(if self.resp3 { b'~' } else { b'*' }, count);
+    }
+
+    /// An out-of-band message of `count` replies; in RESP2 an array.
+    #[inline]
+    pub fn push(&mut self, count: usize) {
+        self.header(if self.resp3 { b'>' } else { b'*' }, count);
+    }
+
+    /// A double; in RESP2 a bulk string.
+    pub fn double(&mut self, value: f64) {
+        let text = DoubleText::new(value);
+        if !self.resp3 {
+            return self.bulk(text.as_bytes());
+        }
+        self.out.write(b",");
+        self.out.write(text.as_bytes());
+        self.out.write(b"\r\n");
+    }
+
+    /// A truth value; in RESP2 the integers 1 and 0.
+    #[inline]
+    pub fn bool(&mut self, value: bool) {
+        self.out.write(match (self.resp3, value) {
+            (true, true) => b"#t\r\n",
+            (true, false) => b"#f\r\n",
+            (false, true) => b":1\r\n",
+            (false, false) => b":0\r\n",
+        });
+    }
+
+    /// An integer of any size, as decimal `digits`; in RESP2 a bulk string.
+    pub fn big_number(&mut self, digits: &str) {
+        if self.resp3 { self.line(b'(', digits) } else { self.bulk(digits.as_bytes()) }
+    }
+
+    /// Text with its format, `txt` or `mkd`; in RESP2 a bulk string.
+    pub fn verbatim(&mut self, format: &[u8; 3], text: &[u8]) {
+        if !self.resp3 {
+            return self.bulk(text);
+        }
+        self.header(b'=', text.len() + 4);
+        self.out.write(format);
+        self.out.write(b":");
+        self.out.write(text);
+        self.out.write(b"\r\n");
+    }
+}
+
+#[cfg(test)]
+mod tests;
