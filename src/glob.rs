@@ -41,7 +41,7 @@ pub fn matches(pattern: &[u8], text: &[u8], nocase: bool) -> bool {
         if budget <= step.used {
             return false;
         }
-        budget -= step.used + 1;
+        budget -= step.used.max(1);
         if step.hit {
             (p, t) = (p + step.used, t + 1);
             continue;
