@@ -1,0 +1,126 @@
+//! What the process was started with: `sockudo-kv [path/to/redis.conf|-] [--directive value ...]`.
+//!
+//! `--help` and `--version` count only as the first argument, and the argument after a `--directive` is its value even
+//! if it starts with dashes: both as in Redis, whose start scripts rely on it.
+
+use std::{ffi::OsStr, os::unix::ffi::OsStrExt, path::PathBuf};
+
+use clap::{Arg, ArgAction, Command};
+
+use super::{Config, LoadError, load::Override, split};
+
+/// What to do.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Print this and leave with success.
+    Print(String),
+    /// Print this to standard error and leave with a failure.
+    Refuse(String),
+    /// Serve with this configuration.
+    Serve(Start),
+}
+
+/// Where the configuration comes from.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Start {
+    /// The file named first.
+    pub file: Option<PathBuf>,
+    /// A `-` was given.
+    pub stdin: bool,
+    /// The directives of the command line, in order.
+    pub overrides: Vec<Override>,
+}
+
+impl Start {
+    /// Reads the configuration.
+    pub fn load(&self) -> Result<Config, LoadError> {
+        Config::load(self.file.as_deref(), self.stdin, &self.overrides)
+    }
+}
+
+/// Reads the arguments behind the program's name.
+pub fn parse(arguments: impl IntoIterator<Item: AsRef<OsStr>>) -> Action {
+    let mut arguments: Vec<Vec<u8>> =
+        arguments.into_iter().map(|one| one.as_ref().as_bytes().to_vec()).collect();
+    match arguments.first().map(Vec::as_slice) {
+        Some(b"--version" | b"-v") => return Action::Print(version()),
+        Some(b"--help" | b"-h") => return Action::Print(help()),
+        _ => {}
+    }
+    let mut start = Start::default();
+    if arguments.first().is_some_and(|first| !first.starts_with(b"-")) {
+        start.file = Some(PathBuf::from(OsStr::from_bytes(&arguments.remove(0)))).filter(|file| file != "");
+    }
+    let (stdin, rest): (Vec<_>, Vec<_>) = arguments.into_iter().partition(|one| one == b"-");
+    start.stdin = !stdin.is_empty();
+    match overrides(&rest) {
+        Ok(overrides) => Action::Serve(Start { overrides, ..start }),
+        Err(stray) => Action::Refuse(format!("'{stray}' is no directive; see sockudo-kv --help")),
+    }
+}
+
+/// Groups the arguments by directive; the error is an argument that belongs to none.
+fn overrides(arguments: &[Vec<u8>]) -> Result<Vec<Override>, String> {
+    let mut found: Vec<Override> = Vec::new();
+    let mut wants_value = false;
+    for (at, argument) in arguments.iter().enumerate() {
+        match argument.strip_prefix(b"--") {
+            Some(name) if !wants_value => {
+                let next_is_name = arguments.get(at + 1).is_none_or(|next| next.starts_with(b"--"));
+                let directive = directive(name, next_is_name);
+                wants_value = directive.1.is_empty();
+                found.push(directive);
+            }
+            _ => {
+                let last = found.last_mut().ok_or_else(|| String::from_utf8_lossy(argument).into_owned())?;
+                last.1.push(argument.clone());
+                wants_value = false;
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// A directive from its argument, which may hold its values as well: `--port 7000` in one argument. A `--save` without
+/// a value means none at all, because scripts that join their arguments lose an empty one.
+fn directive(argument: &[u8], next_is_name: bool) -> Override {
+    let mut words = split::words(argument).unwrap_or_else(|| vec![argument.to_vec()]);
+    if words.is_empty() {
+        words.push(Vec::new());
+    }
+    let name = words.remove(0);
+    if words.is_empty() && next_is_name && name.eq_ignore_ascii_case(b"save") {
+        words.push(Vec::new());
+    }
+    (name, words)
+}
+
+fn version() -> String {
+    let bits = usize::BITS;
+    format!("sockudo-kv v={} malloc=mimalloc bits={bits}\n", env!("CARGO_PKG_VERSION"))
+}
+
+/// The help text. Directives are free-form, so clap only writes the page and never reads an argument.
+fn help() -> String {
+    let flag = |name: &'static str, short, help| {
+        Arg::new(name).long(name).short(short).action(ArgAction::Count).help(help)
+    };
+    let directive =
+        Arg::new("--directive value").num_args(0..).help("Any directive of redis.conf, as --port 7000");
+    let mut command = Command::new("sockudo-kv")
+        .about("A Redis-compatible in-memory server: any thread runs any command on any key.")
+        .disable_help_flag(true)
+        .arg(Arg::new("redis.conf").help("A configuration file; - reads standard input"))
+        .arg(directive)
+        .arg(flag("help", 'h', "Print this"))
+        .arg(flag("version", 'v', "Print the version"))
+        .after_help(EXAMPLES);
+    command.render_help().to_string()
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  sockudo-kv                                  listen on 127.0.0.1:6379, one worker per core
+  sockudo-kv /etc/redis/redis.conf
+  sockudo-kv redis.conf --port 7000 --threads 2
+  echo 'maxclients 100' | sockudo-kv - --loglevel verbose";
