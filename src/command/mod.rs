@@ -1,1 +1,70 @@
-//! command
+//! Commands: the table, the executor that takes them through the gate, and one file per family of handlers.
+//!
+//! A handler is a plain synchronous function. It knows its arguments, the database as [`Space`] shows it, and the
+//! reply; it knows nothing of sockets, nor of the gate: the executor has closed what must be closed.
+
+pub mod client;
+pub mod connection;
+pub mod error;
+pub mod exec;
+pub mod expire;
+pub mod hyperloglog;
+pub mod key;
+pub mod keys;
+pub mod server;
+pub mod state;
+pub mod string;
+pub mod table;
+
+use client::Client;
+use state::Server;
+use table::Command;
+
+use crate::keyspace::{Key, Space};
+use crate::protocol::args::Args;
+use crate::protocol::reply::Reply;
+
+/// The families, in the order of COMMAND's reply.
+pub(crate) const FAMILIES: &[&[Command]] = &[
+    string::COMMANDS,
+    key::COMMANDS,
+    expire::COMMANDS,
+    hyperloglog::COMMANDS,
+    connection::COMMANDS,
+    server::COMMANDS,
+];
+
+/// What a handler works with.
+pub struct Ctx<'a> {
+    /// The server.
+    pub server: &'a Server,
+    /// Who sent the command.
+    pub client: &'a mut Client,
+    /// The client's database.
+    pub space: &'a Space<'a>,
+    /// The arguments, the command's name first.
+    pub args: Args<'a>,
+    /// Where the reply goes.
+    pub reply: Reply<'a>,
+    /// The command that is running (of a container: the subcommand).
+    pub command: &'static Command,
+    /// The first key as the batch looked it up, with the number of its argument.
+    first_key: Option<(usize, Key<'a>)>,
+}
+
+impl<'a> Ctx<'a> {
+    /// The key at argument `index`.
+    #[inline]
+    pub fn key(&self, index: usize) -> Key<'a> {
+        match self.first_key {
+            Some((at, key)) if at == index => key,
+            _ => self.space.key(self.arg(index)),
+        }
+    }
+
+    /// The argument at `index`, which the arity has promised.
+    #[inline]
+    pub fn arg(&self, index: usize) -> &'a [u8] {
+        self.args.get(index).expect("the arity was checked")
+    }
+}

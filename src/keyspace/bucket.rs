@@ -155,7 +155,9 @@ impl Bucket {
         let len = self.len() - 1;
         Bucket::build(
             self.level(),
-            (0..len).map(move |i| if i < gone { i } else { i + 1 }).map(move |i| (self.tag(i), self.entry(i))),
+            (0..len)
+                .map(move |i| if i < gone { i } else { i + 1 })
+                .map(move |i| (self.tag(i), self.entry(i))),
         )
     }
 

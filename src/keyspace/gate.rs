@@ -156,7 +156,8 @@ impl Gate {
     pub fn close(&self, lane: usize, stripes: Vec<Stripe>) -> Result<Section<'_>, Closed> {
         debug_assert!(stripes.is_sorted() && stripes.windows(2).all(|w| w[0] != w[1]));
         announce(&self.lanes[lane], SECTION | BUSY);
-        let mut section = Section { gate: self, lane, stripes: Vec::with_capacity(stripes.len()), all: false };
+        let mut section =
+            Section { gate: self, lane, stripes: Vec::with_capacity(stripes.len()), all: false };
         self.check_all()?;
         for stripe in stripes {
             self.close_word(Closed::One(stripe))?;

@@ -413,7 +413,10 @@ impl Table {
 
     fn shrink(&self, guard: &Guard) {
         for _ in 0..MERGES_PER_REMOVAL {
-            if self.buckets() == 1 || self.len() * 2 >= self.buckets() * TARGET_LOAD || !self.merge_last(guard) {
+            if self.buckets() == 1
+                || self.len() * 2 >= self.buckets() * TARGET_LOAD
+                || !self.merge_last(guard)
+            {
                 return;
             }
         }
@@ -636,7 +639,9 @@ fn join(parent: Bucket, child: Bucket) -> Bucket {
 fn retire_bucket(bucket: Bucket, guard: &Guard) {
     let address = bucket.as_ptr().expose_provenance();
     // SAFETY: the caller's successful swap unlinked it, so this is the only retirement; readers hold guards.
-    unsafe { guard.defer_unchecked(move || Bucket::from_ptr(std::ptr::with_exposed_provenance_mut(address)).free()) }
+    unsafe {
+        guard.defer_unchecked(move || Bucket::from_ptr(std::ptr::with_exposed_provenance_mut(address)).free())
+    }
 }
 
 fn retire_entry(entry: NonNull<Entry>, guard: &Guard) {

@@ -151,7 +151,9 @@ impl Word {
             RAW => View::Raw(unsafe { std::slice::from_raw_parts(self.pointer(), self.upper()) }),
             RAWX => {
                 // SAFETY: a RAWX allocation is eight bytes of deadline followed by `upper()` bytes of text.
-                View::Raw(unsafe { std::slice::from_raw_parts(self.pointer().add(EXPIRE_BYTES), self.upper()) })
+                View::Raw(unsafe {
+                    std::slice::from_raw_parts(self.pointer().add(EXPIRE_BYTES), self.upper())
+                })
             }
             // SAFETY: an INTX allocation is a deadline and an integer.
             INTX => View::Int(unsafe { self.pointer().cast::<i64>().add(1).read() }),
@@ -419,7 +421,9 @@ mod tests {
             assert_eq!(canonical_int(text.as_bytes()), int);
         }
         assert_eq!(canonical_int(b"-9223372036854775808"), Some(i64::MIN));
-        for text in ["", "-", "-0", "00", "01", "+1", " 1", "1 ", "1a", "9223372036854775808", "-9223372036854775809"] {
+        for text in
+            ["", "-", "-0", "00", "01", "+1", " 1", "1 ", "1a", "9223372036854775808", "-9223372036854775809"]
+        {
             assert_eq!(canonical_int(text.as_bytes()), None, "{text}");
         }
     }

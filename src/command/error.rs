@@ -1,0 +1,16 @@
+//! The texts of errors that several families answer.
+
+/// The value has another type.
+pub const WRONGTYPE: &str = "WRONGTYPE Operation against a key holding the wrong kind of value";
+/// The arguments do not fit the syntax.
+pub const SYNTAX: &str = "ERR syntax error";
+/// A number was expected.
+pub const NOT_AN_INTEGER: &str = "ERR value is not an integer or out of range";
+/// A floating point number was expected.
+pub const NOT_A_FLOAT: &str = "ERR value is not a valid float";
+/// A key was expected.
+pub const NO_SUCH_KEY: &str = "ERR no such key";
+/// A result beyond `proto-max-bulk-len`.
+pub const STRING_TOO_LONG: &str = "ERR string exceeds maximum allowed size (proto-max-bulk-len)";
+/// How much of an unknown command's words its error shows, in bytes.
+pub const SHOWN_ARGUMENTS: usize = 128;

@@ -1,0 +1,371 @@
+//! The executor: runs a parsed batch, looking keys up together first and taking each command through the gate.
+//!
+//! Memory latency is the cost of a large keyspace. The batch's keys are therefore hashed and looked up in passes over
+//! a window of commands, each pass asking for the cache lines that the next one reads; then the commands run in order
+//! with the entries at hand.
+//!
+//! How a command meets the gate:
+//!
+//! | keys | reads | writes |
+//! |---|---|---|
+//! | none | runs | runs |
+//! | one | runs, then looks whether its stripe was closed; if so it runs again later | announces its stripe |
+//! | several | compares the lanes before and after; after three tries closes the stripes | closes the stripes |
+//! | everything (`STABLE`, `CLOSES_ALL`) | as several; closes all | closes all |
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use super::client::Client;
+use super::keys;
+use super::state::{Server, unix_ms};
+use super::table::{Command, Flags, registry};
+use super::{Ctx, error};
+use crate::keyspace::bucket::Bucket;
+use crate::keyspace::entry::Entry;
+use crate::keyspace::gate::{Closed, Snapshot, Stripe, stripe_of};
+use crate::keyspace::table::{Table, prefetch};
+use crate::keyspace::{Access, Key, Space};
+use crate::protocol::args::Args;
+use crate::protocol::decoder::Decoder;
+use crate::protocol::reply::{Output, Reply};
+use crate::sync::epoch::{Guard, pin};
+
+/// Commands whose lookups overlap. More of them would push each other's lines out of the first-level cache.
+const WINDOW: usize = 64;
+/// How often a read of several keys tries without closing.
+const OPTIMISTIC_TRIES: usize = 3;
+/// How often a command looks at something closed before its connection sleeps.
+const CLOSED_SPINS: usize = 64;
+
+/// What a worker thread keeps between batches.
+pub struct Worker {
+    lane: usize,
+    /// Calls per command, by the number in the table.
+    window: Vec<Prepared>,
+    key_places: Vec<usize>,
+    snapshot: Snapshot,
+}
+
+/// How far a batch came.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Progress {
+    /// All of it has run.
+    Done,
+    /// The command at this place met something closed: wait for it and go on there.
+    Closed(usize, Closed),
+}
+
+/// A command of the window after the first pass.
+#[derive(Clone, Copy)]
+struct Prepared {
+    command: Option<(usize, &'static Command)>,
+    /// Argument of the first key, 0 for none.
+    key_at: usize,
+    hash: u64,
+    bucket: Option<Bucket>,
+    entry: Option<std::ptr::NonNull<Entry>>,
+}
+
+/// Everything that is the same for the commands of one run.
+struct Run<'a> {
+    server: &'a Server,
+    guard: &'a Guard,
+    now: u64,
+    lane: usize,
+}
+
+impl Worker {
+    /// The worker that announces in `lane`.
+    pub fn new(lane: usize) -> Worker {
+        Worker {
+            lane,
+            window: Vec::with_capacity(WINDOW),
+            key_places: Vec::new(),
+            snapshot: Snapshot::default(),
+        }
+    }
+
+    /// Its lane.
+    pub fn lane(&self) -> usize {
+        self.lane
+    }
+
+    /// Runs the decoder's batch from the command at `from` on, replies into `out`.
+    ///
+    /// A panic in a command answers its client with an error and closes the connection; what the command had closed or
+    /// announced was given back by its guards.
+    pub fn run(
+        &mut self,
+        server: &Server,
+        client: &mut Client,
+        decoder: &Decoder,
+        from: usize,
+        out: &mut Output,
+    ) -> Progress {
+        let guard = pin();
+        let run = Run { server, guard: &guard, now: unix_ms(), lane: self.lane };
+        let mark = out.checkpoint();
+        let mut at = from;
+        let result = catch_unwind(AssertUnwindSafe(|| self.run_batch(&run, client, decoder, &mut at, out)));
+        result.unwrap_or_else(|_| {
+            // Replies of the batch's earlier commands are whole; the panicking command's may be half written, and so
+            // the connection cannot go on.
+            let _ = mark;
+            Reply::new(out, client.resp3).error("ERR internal error: the command failed and was abandoned");
+            client.closing = true;
+            Progress::Done
+        })
+    }
+
+    fn run_batch(
+        &mut self,
+        run: &Run<'_>,
+        client: &mut Client,
+        decoder: &Decoder,
+        at: &mut usize,
+        out: &mut Output,
+    ) -> Progress {
+        while *at < decoder.batch_len() && !client.closing {
+            let first = *at;
+            let end = (first + WINDOW).min(decoder.batch_len());
+            let table = run.server.keyspace.db(client.db).table(run.guard);
+            self.prepare(run, table, decoder, first..end);
+            while *at < end && !client.closing {
+                let prepared = self.window[*at - first];
+                if let Err(closed) = self.run_one(run, table, client, decoder.args(*at), prepared, out) {
+                    return Progress::Closed(*at, closed);
+                }
+                *at += 1;
+            }
+        }
+        Progress::Done
+    }
+
+    // -- looking up ---------------------------------------------------------------------------------------------
+
+    fn prepare(&mut self, run: &Run<'_>, table: &Table, decoder: &Decoder, range: std::ops::Range<usize>) {
+        let keyspace = &run.server.keyspace;
+        self.window.clear();
+        for i in range {
+            let prepared = Prepared::new(run.server, decoder.args(i));
+            if prepared.key_at != 0 {
+                table.prefetch_directory(prepared.hash);
+                keyspace.gate.prefetch(stripe_of(prepared.hash));
+            }
+            self.window.push(prepared);
+        }
+        if self.window.len() == 1 {
+            return;
+        }
+        for prepared in self.window.iter_mut().filter(|p| p.key_at != 0) {
+            prepared.bucket = Some(table.prefetch_bucket(prepared.hash, run.guard));
+        }
+        for prepared in &mut self.window {
+            prepared.entry =
+                prepared.bucket.and_then(|bucket| Table::prefetch_entry(bucket, prepared.hash, run.guard));
+        }
+        for prepared in &self.window {
+            // SAFETY: reached through the table under the run's guard.
+            let word = prepared.entry.map(|entry| unsafe { entry.as_ref() }.load());
+            if let Some(pointee) = word.and_then(|word| word.pointee()) {
+                prefetch(pointee);
+            }
+        }
+    }
+
+    // -- running ------------------------------------------------------------------------------------------------
+
+    #[inline]
+    fn run_one(
+        &mut self,
+        run: &Run<'_>,
+        table: &Table,
+        client: &mut Client,
+        args: Args<'_>,
+        prepared: Prepared,
+        out: &mut Output,
+    ) -> Result<(), Closed> {
+        let Some((_, command)) = prepared.command else {
+            Reply::new(out, client.resp3).error(&unknown_command(args));
+            return Ok(());
+        };
+        if !command.accepts(args.len()) {
+            let text = format!("ERR wrong number of arguments for '{}' command", command.name);
+            Reply::new(out, client.resp3).error(&text);
+            return Ok(());
+        }
+        if command.keys.is_empty() && !command.flags.intersects(Flags::CLOSES_ALL.union(Flags::STABLE)) {
+            run.call(client, args, command, None, Access::Reading, out);
+            return Ok(());
+        }
+        if prepared.key_at == 0 {
+            return self.run_many(run, client, args, command, out);
+        }
+        let key = run.key(table, client, &prepared, args);
+        if command.writes() {
+            run.write_one(client, args, command, (prepared.key_at, key), out)
+        } else {
+            run.read_one(client, args, command, (prepared.key_at, key), out)
+        }
+    }
+
+    /// A command on several keys, or on all of them.
+    fn run_many(
+        &mut self,
+        run: &Run<'_>,
+        client: &mut Client,
+        args: Args<'_>,
+        command: &'static Command,
+        out: &mut Output,
+    ) -> Result<(), Closed> {
+        let gate = &run.server.keyspace.gate;
+        let all = command.flags.contains(Flags::CLOSES_ALL);
+        if !command.writes() && !all {
+            for _ in 0..OPTIMISTIC_TRIES {
+                let mark = out.checkpoint();
+                if !gate.snapshot(&mut self.snapshot) {
+                    std::hint::spin_loop();
+                    continue;
+                }
+                run.call(client, args, command, None, Access::Reading, out);
+                if gate.unchanged(&self.snapshot) {
+                    return Ok(());
+                }
+                out.rollback(mark);
+            }
+        }
+        let _section = if all || command.flags.contains(Flags::STABLE) {
+            gate.close_all(self.lane)?
+        } else {
+            gate.close(self.lane, self.stripes(run.server, command, args))?
+        };
+        run.call(client, args, command, None, Access::Writing, out);
+        Ok(())
+    }
+
+    /// The stripes of a call's keys, sorted, each once. Arguments that do not fit the specification have none: the
+    /// handler answers them with an error before it touches a key.
+    fn stripes(&mut self, server: &Server, command: &Command, args: Args<'_>) -> Vec<Stripe> {
+        self.key_places.clear();
+        keys::extract(command.keys, args, &mut self.key_places);
+        let hash = |&at: &usize| server.keyspace.hasher.hash(args.get(at).unwrap_or_default());
+        let mut stripes: Vec<Stripe> = self.key_places.iter().map(|at| stripe_of(hash(at))).collect();
+        stripes.sort_unstable();
+        stripes.dedup();
+        stripes
+    }
+}
+
+impl Prepared {
+    #[inline]
+    fn new(server: &Server, args: Args<'_>) -> Prepared {
+        let command = args.get(0).and_then(|name| registry().find(name));
+        let mut prepared = Prepared { command, key_at: 0, hash: 0, bucket: None, entry: None };
+        if let Some((_, command)) = command
+            && let Some(at) = single_key(command, args.len())
+            && let Some(key) = args.get(at)
+        {
+            prepared.key_at = at;
+            prepared.hash = server.keyspace.hasher.hash(key);
+        }
+        prepared
+    }
+}
+
+/// The argument of a call's only key, if it has exactly one.
+#[inline]
+fn single_key(command: &Command, words: usize) -> Option<usize> {
+    let [spec] = command.keys else { return None };
+    spec.fixed().or_else(|| spec.only_key_of(words))
+}
+
+impl Run<'_> {
+    /// The call's key, with the entry that the batch found if it is still the key's.
+    #[inline]
+    fn key<'k>(&'k self, table: &Table, client: &Client, prepared: &Prepared, args: Args<'k>) -> Key<'k> {
+        let bytes = args.get(prepared.key_at).unwrap_or_default();
+        // A command of this batch may have selected or exchanged the database since the lookup.
+        let current = std::ptr::eq(table, self.server.keyspace.db(client.db).table(self.guard));
+        let hint = prepared.entry.filter(|_| current).map(|entry| {
+            // SAFETY: reached through the table under this run's guard.
+            unsafe { entry.as_ref() }
+        });
+        Key { bytes, hash: prepared.hash, hint: hint.filter(|entry| entry.key() == bytes) }
+    }
+
+    #[inline]
+    fn write_one(
+        &self,
+        client: &mut Client,
+        args: Args<'_>,
+        command: &'static Command,
+        key: (usize, Key<'_>),
+        out: &mut Output,
+    ) -> Result<(), Closed> {
+        let gate = &self.server.keyspace.gate;
+        let _announced = spin(|| gate.announce(self.lane, key.1.stripe()))?;
+        self.call(client, args, command, Some(key), Access::Writing, out);
+        Ok(())
+    }
+
+    #[inline]
+    fn read_one(
+        &self,
+        client: &mut Client,
+        args: Args<'_>,
+        command: &'static Command,
+        key: (usize, Key<'_>),
+        out: &mut Output,
+    ) -> Result<(), Closed> {
+        let gate = &self.server.keyspace.gate;
+        let mark = out.checkpoint();
+        spin(|| {
+            self.call(client, args, command, Some(key), Access::Reading, out);
+            gate.check(key.1.stripe()).inspect_err(|_| out.rollback(mark))
+        })
+    }
+
+    #[inline]
+    fn call(
+        &self,
+        client: &mut Client,
+        args: Args<'_>,
+        command: &'static Command,
+        first_key: Option<(usize, Key<'_>)>,
+        access: Access,
+        out: &mut Output,
+    ) {
+        let space = Space::new(&self.server.keyspace, client.db, self.guard, self.lane, self.now, access);
+        let reply = Reply::new(out, client.resp3);
+        let mut ctx = Ctx { server: self.server, client, space: &space, args, reply, command, first_key };
+        (command.handler)(&mut ctx);
+    }
+}
+
+/// Tries a few times, because most sections are over in less than a microsecond.
+#[inline]
+fn spin<T>(mut attempt: impl FnMut() -> Result<T, Closed>) -> Result<T, Closed> {
+    let mut last = attempt();
+    for _ in 0..CLOSED_SPINS {
+        if last.is_ok() {
+            break;
+        }
+        std::hint::spin_loop();
+        last = attempt();
+    }
+    last
+}
+
+#[cold]
+fn unknown_command(args: Args<'_>) -> String {
+    let shown = |arg: &[u8], most: usize| String::from_utf8_lossy(&arg[..arg.len().min(most)]).into_owned();
+    let mut rest = String::new();
+    for arg in args.iter().skip(1) {
+        if rest.len() >= error::SHOWN_ARGUMENTS {
+            break;
+        }
+        rest.push_str(&format!("'{}' ", shown(arg, error::SHOWN_ARGUMENTS - rest.len())));
+    }
+    let name = shown(args.get(0).unwrap_or_default(), error::SHOWN_ARGUMENTS);
+    format!("ERR unknown command '{name}', with args beginning with: {rest}")
+}

@@ -1,0 +1,5 @@
+//! The expire family.
+
+use crate::command::table::Command;
+
+pub(in crate::command) const COMMANDS: &[Command] = &[];

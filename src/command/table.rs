@@ -1,0 +1,321 @@
+//! The command table: one line per command, next to its family. Dispatch, COMMAND, ACL categories, the gate and the
+//! fuzzer's dictionary all read it.
+
+use std::sync::OnceLock;
+
+use bitflags::bitflags;
+
+use super::Ctx;
+use super::keys::KeySpec;
+
+bitflags! {
+    /// What a command does, with the names that COMMAND INFO shows.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub struct Flags: u32 {
+        /// May change keys.
+        const WRITE = 1 << 0;
+        /// Reads keys and changes none.
+        const READONLY = 1 << 1;
+        /// Refused when memory is short.
+        const DENYOOM = 1 << 2;
+        /// For administrators.
+        const ADMIN = 1 << 3;
+        /// Publishes or subscribes.
+        const PUBSUB = 1 << 4;
+        /// Not for scripts.
+        const NOSCRIPT = 1 << 5;
+        /// May wait.
+        const BLOCKING = 1 << 6;
+        /// Allowed while the data set loads.
+        const LOADING = 1 << 7;
+        /// Allowed on a replica whose data is stale.
+        const STALE = 1 << 8;
+        /// Not shown to MONITOR.
+        const SKIP_MONITOR = 1 << 9;
+        /// Not in the slow log.
+        const SKIP_SLOWLOG = 1 << 10;
+        /// Constant or logarithmic time.
+        const FAST = 1 << 11;
+        /// Allowed before authentication.
+        const NO_AUTH = 1 << 12;
+        /// A write that replicas need not be told in every case.
+        const MAY_REPLICATE = 1 << 13;
+        /// Not inside MULTI.
+        const NO_MULTI = 1 << 14;
+        /// Keys cannot all be told from the key specifications.
+        const MOVABLEKEYS = 1 << 15;
+        /// Allowed while another command holds everything.
+        const ALLOW_BUSY = 1 << 16;
+        /// Asynchronous replication or loading does not stop it.
+        const NO_ASYNC_LOADING = 1 << 17;
+        /// Runs with every stripe closed: it touches all keys, or keys nobody can name before.
+        const CLOSES_ALL = 1 << 18;
+        /// Reads a property of the whole keyspace that must be of one instant.
+        const STABLE = 1 << 19;
+    }
+}
+
+bitflags! {
+    /// ACL categories.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub struct Categories: u32 {
+        /// Commands on keys of any type.
+        const KEYSPACE = 1 << 0;
+        /// Reads.
+        const READ = 1 << 1;
+        /// Writes.
+        const WRITE = 1 << 2;
+        /// Sets.
+        const SET = 1 << 3;
+        /// Sorted sets.
+        const SORTEDSET = 1 << 4;
+        /// Lists.
+        const LIST = 1 << 5;
+        /// Hashes.
+        const HASH = 1 << 6;
+        /// Strings.
+        const STRING = 1 << 7;
+        /// Bitmaps.
+        const BITMAP = 1 << 8;
+        /// HyperLogLogs.
+        const HYPERLOGLOG = 1 << 9;
+        /// Geospatial indexes.
+        const GEO = 1 << 10;
+        /// Streams.
+        const STREAM = 1 << 11;
+        /// Publish and subscribe.
+        const PUBSUB = 1 << 12;
+        /// Administration.
+        const ADMIN = 1 << 13;
+        /// Fast commands.
+        const FAST = 1 << 14;
+        /// Slow commands.
+        const SLOW = 1 << 15;
+        /// Commands that may wait.
+        const BLOCKING = 1 << 16;
+        /// Commands that can do harm.
+        const DANGEROUS = 1 << 17;
+        /// Connections.
+        const CONNECTION = 1 << 18;
+        /// Transactions.
+        const TRANSACTION = 1 << 19;
+        /// Scripts.
+        const SCRIPTING = 1 << 20;
+    }
+}
+
+/// What COMMAND DOCS says about a command.
+#[derive(Clone, Copy, Debug)]
+pub struct Docs {
+    /// The Redis version that brought the command.
+    pub since: &'static str,
+    /// What it does, in a few words.
+    pub summary: &'static str,
+    /// Its cost.
+    pub complexity: &'static str,
+    /// Its arguments in the usual notation: `key value [NX | XX]`.
+    pub syntax: &'static str,
+}
+
+/// A handler writes exactly one reply (or as many as its protocol says) to the context.
+pub type Handler = fn(&mut Ctx<'_>);
+
+/// One command, or one subcommand of a container.
+pub struct Command {
+    /// The name in lower case.
+    pub name: &'static str,
+    /// Words with the name; negative for "at least".
+    pub arity: i32,
+    /// What it does.
+    pub flags: Flags,
+    /// Categories besides those that the flags imply: see [`Command::categories`].
+    own_categories: Categories,
+    /// Where its keys are.
+    pub keys: &'static [KeySpec],
+    /// What runs it.
+    pub handler: Handler,
+    /// What COMMAND DOCS says.
+    pub docs: Docs,
+    /// The group of the documentation.
+    pub group: &'static str,
+    /// The commands of a container.
+    pub subcommands: &'static [Command],
+}
+
+impl Command {
+    /// A command of a family; the builder's methods add the rest.
+    pub const fn new(
+        name: &'static str,
+        arity: i32,
+        flags: Flags,
+        categories: Categories,
+        keys: &'static [KeySpec],
+        handler: Handler,
+    ) -> Command {
+        let docs = Docs { since: "", summary: "", complexity: "", syntax: "" };
+        Command {
+            name,
+            arity,
+            flags,
+            own_categories: categories,
+            keys,
+            handler,
+            docs,
+            group: "generic",
+            subcommands: &[],
+        }
+    }
+
+    /// The same command with its documentation.
+    pub const fn docs(
+        mut self,
+        group: &'static str,
+        since: &'static str,
+        summary: &'static str,
+        complexity: &'static str,
+        syntax: &'static str,
+    ) -> Command {
+        self.group = group;
+        self.docs = Docs { since, summary, complexity, syntax };
+        self
+    }
+
+    /// The same command as the container of others.
+    pub const fn with(mut self, subcommands: &'static [Command]) -> Command {
+        self.subcommands = subcommands;
+        self
+    }
+
+    /// Whether it changes keys.
+    #[inline]
+    pub fn writes(&self) -> bool {
+        self.flags.contains(Flags::WRITE)
+    }
+
+    /// Whether `words` words, the name included, are a valid number for it.
+    #[inline]
+    pub fn accepts(&self, words: usize) -> bool {
+        if self.arity >= 0 {
+            words == self.arity as usize
+        } else {
+            words >= self.arity.unsigned_abs() as usize
+        }
+    }
+
+    /// All ACL categories: its own, and those that its flags imply.
+    pub fn categories(&self) -> Categories {
+        let implied = [
+            (Flags::WRITE, Categories::WRITE),
+            (Flags::READONLY, Categories::READ),
+            (Flags::ADMIN, Categories::ADMIN.union(Categories::DANGEROUS)),
+            (Flags::PUBSUB, Categories::PUBSUB),
+            (Flags::FAST, Categories::FAST),
+            (Flags::BLOCKING, Categories::BLOCKING),
+        ];
+        let mut all = self.own_categories;
+        for (flag, category) in implied {
+            if self.flags.contains(flag) {
+                all |= category;
+            }
+        }
+        if !self.flags.contains(Flags::FAST) {
+            all |= Categories::SLOW;
+        }
+        all
+    }
+}
+
+/// Every command of the server, found by name with one probe.
+pub struct Registry {
+    commands: Vec<&'static Command>,
+    slots: Box<[u16]>,
+    seed: u64,
+}
+
+const SLOTS: usize = 4096;
+const SHIFT: u32 = 64 - SLOTS.trailing_zeros();
+const NONE: u16 = u16::MAX;
+
+/// A number that tells names apart: their length and up to sixteen of their bytes, without regard to case.
+#[inline]
+fn digest(name: &[u8]) -> u64 {
+    let word = |bytes: &[u8]| {
+        let mut padded = [0u8; 8];
+        padded[..bytes.len()].copy_from_slice(bytes);
+        // Setting the case bit of every byte maps letters to lower case; what else it merges, the comparison of the
+        // whole name tells apart.
+        u64::from_le_bytes(padded) | 0x2020_2020_2020_2020
+    };
+    match name.len() {
+        len @ 0..=8 => word(name).wrapping_add(len as u64),
+        len => {
+            let tail = word(&name[len - 8..]);
+            word(&name[..8]).rotate_left(23).wrapping_add(tail).wrapping_add(len as u64)
+        }
+    }
+}
+
+impl Registry {
+    fn build(families: &[&'static [Command]]) -> Registry {
+        let commands: Vec<&'static Command> = families.iter().flat_map(|family| family.iter()).collect();
+        // The golden ratio's bits first; a few tries always find a multiplier under which no two names meet.
+        let mut seed = 0x9e37_79b9_7f4a_7c15u64;
+        loop {
+            if let Some(slots) = Self::place(&commands, seed) {
+                return Registry { commands, slots, seed };
+            }
+            seed = seed.wrapping_mul(0xd128_2b8a_6e2b_5a21) | 1;
+        }
+    }
+
+    fn place(commands: &[&'static Command], seed: u64) -> Option<Box<[u16]>> {
+        let mut slots = vec![NONE; SLOTS].into_boxed_slice();
+        for (id, command) in commands.iter().enumerate() {
+            let slot = &mut slots[(digest(command.name.as_bytes()).wrapping_mul(seed) >> SHIFT) as usize];
+            if *slot != NONE {
+                return None;
+            }
+            *slot = u16::try_from(id).expect("few commands");
+        }
+        Some(slots)
+    }
+
+    /// The command called `name`, in any case, with its number.
+    #[inline]
+    pub fn find(&self, name: &[u8]) -> Option<(usize, &'static Command)> {
+        let slot = (digest(name).wrapping_mul(self.seed) >> SHIFT) as usize;
+        let id = usize::from(self.slots[slot]);
+        let command = *self.commands.get(id)?;
+        command.name.as_bytes().eq_ignore_ascii_case(name).then_some((id, command))
+    }
+
+    /// All commands, in the order of their numbers.
+    pub fn all(&self) -> &[&'static Command] {
+        &self.commands
+    }
+}
+
+/// The table.
+#[inline]
+pub fn registry() -> &'static Registry {
+    static REGISTRY: OnceLock<Registry> = OnceLock::new();
+    REGISTRY.get_or_init(|| Registry::build(super::FAMILIES))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_command_is_found_in_any_case() {
+        for (id, command) in registry().all().iter().enumerate() {
+            let upper = command.name.to_ascii_uppercase();
+            for name in [command.name, &upper] {
+                assert_eq!(registry().find(name.as_bytes()).map(|(found, _)| found), Some(id), "{name}");
+            }
+        }
+        for name in ["", "g", "gett", "ge\0", "nosuchcommandatall"] {
+            assert!(registry().find(name.as_bytes()).is_none(), "{name}");
+        }
+    }
+}
