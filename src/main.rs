@@ -1,3 +1,39 @@
 //! Arguments to server.
 
-fn main() {}
+use std::process::ExitCode;
+
+use sockudo_kv::{
+    config::{
+        Config,
+        cli::{self, Action, Start},
+    },
+    log_warning, logging,
+};
+
+fn main() -> ExitCode {
+    let outcome = match cli::parse(std::env::args_os().skip(1)) {
+        Action::Print(text) => {
+            print!("{text}");
+            return ExitCode::SUCCESS;
+        }
+        Action::Refuse(reason) => Err(reason),
+        Action::Serve(start) => configured(&start).map(drop),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(reason) => {
+            eprintln!("{reason}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The configuration with the log running, or what to tell the user.
+fn configured(start: &Start) -> Result<Config, String> {
+    let config = start.load().map_err(|error| error.to_string())?;
+    logging::init(&config)?;
+    for warning in config.warnings() {
+        log_warning!("{warning}");
+    }
+    Ok(config)
+}
