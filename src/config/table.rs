@@ -1,7 +1,7 @@
 //! Every directive of a stock redis.conf 7.2, and ours, one line each.
 //!
-//! Three constructors say how honest a line is: [`read`] when something in the server reads the value, [`later`] when
-//! nothing does yet, and [`moot`] when every value describes what the server does anyway, with the reason.
+//! Three constructors say how honest a line is: `read` when something in the server reads the value, `later` when
+//! nothing does yet, and `moot` when every value describes what the server does anyway, with the reason.
 
 use super::{kind::Kind, kind::Kind::*, live::Live};
 use crate::{limits::THREADS, sync::AtomicU64};

@@ -93,6 +93,21 @@ fn every_value_survives_its_own_line() {
     }
 }
 
+proptest::proptest! {
+    #[test]
+    fn no_value_breaks_a_parser(words: Vec<Vec<u8>>, near in "[0-9]{0,21}[kKmMgGbB%x ]{0,3}", many in 0..6usize) {
+        let mut words: Vec<&[u8]> = words.iter().map(Vec::as_slice).collect();
+        words.extend(std::iter::repeat_n(near.as_bytes(), many));
+        for (directive, value) in DIRECTIVES.iter().zip(defaults()) {
+            for words in [words.as_slice(), &[near.as_bytes()]] {
+                if let Ok(value) = directive.kind.parse(words, Some(&value)) {
+                    let _shown = (directive.kind.show(&value), directive.kind.lines(&value));
+                }
+            }
+        }
+    }
+}
+
 #[test]
 fn a_stock_file_loads_and_names_what_is_missing() {
     let scratch = Scratch::new("stock");
