@@ -246,3 +246,85 @@ fn local_time(seconds: libc::time_t) -> libc::tm {
     // SAFETY: all zero bytes are a valid `tm`, whose only pointer may be null, so it was valid before the call too.
     unsafe { local.assume_init() }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_look_like_those_of_redis() {
+        let now = UNIX_EPOCH + Duration::from_millis(1_795_449_868_007);
+        let line = line(42, now, sign(tracing::Level::INFO), "Ready to accept connections");
+        let (head, rest) = line.split_once(' ').expect("a blank behind the role");
+        assert_eq!(head, "42:M");
+        let shape: String = rest.chars().map(|c| if c.is_ascii_digit() { '0' } else { c }).collect();
+        assert!(shape.starts_with("00 Nov 0000 00:00:00.000 * Ready"), "{shape}");
+        assert!(
+            rest.ends_with(":28.007 * Ready to accept connections\n"),
+            "minutes may differ by zone: {rest}"
+        );
+    }
+
+    #[test]
+    fn levels_and_signs() {
+        use tracing::Level as T;
+        let signs: String = [T::TRACE, T::DEBUG, T::INFO, T::WARN, T::ERROR].into_iter().map(sign).collect();
+        assert_eq!(signs, ".-*##");
+        for (name, number) in crate::config::table::LOG_LEVELS {
+            let level = format!("{:?}", Level::of(u64::from(*number))).to_lowercase();
+            assert_eq!(level, *name);
+        }
+    }
+
+    #[test]
+    fn long_messages_are_cut_at_a_character() {
+        let message = Message("é".repeat(LOG_MESSAGE));
+        assert_eq!(message.text().len(), LOG_MESSAGE);
+        let message = Message(format!("x{}", "é".repeat(LOG_MESSAGE)));
+        assert_eq!(message.text().len(), LOG_MESSAGE - 1);
+    }
+
+    /// The one test that installs the process's subscriber: nextest gives every test a process of its own.
+    #[test]
+    fn the_level_changes_while_running_and_the_file_is_appended_to() {
+        let path = std::env::temp_dir().join(format!("sockudo-kv-log-{}", std::process::id()));
+        std::fs::write(&path, "before\n").expect("a scratch file");
+        let overrides = [("logfile", path.to_str().expect("text")), ("loglevel", "verbose")];
+        let overrides = overrides.map(|(name, value)| (name.into(), vec![value.into()]));
+        let config = Config::load(None, false, &overrides).expect("valid");
+        init(&config).expect("the file can be opened");
+        crate::log_debug!("a");
+        crate::log_verbose!("b {}", 1);
+        crate::log_notice!(port = 7, "c");
+        crate::log_warning!("d");
+        config.set(&[(b"loglevel", b"warning")], false).expect("valid");
+        crate::log_notice!("e");
+        crate::log_warning!("f");
+        config.set(&[(b"loglevel", b"debug")], false).expect("valid");
+        crate::log_debug!("g");
+        config.set(&[(b"loglevel", b"nothing")], false).expect("valid");
+        crate::log_warning!("h");
+        let text = std::fs::read_to_string(&path).expect("readable");
+        std::fs::remove_file(&path).expect("ours");
+        let ends: Vec<_> = text.lines().map(|line| line.splitn(5, ' ').last().expect("a message")).collect();
+        assert_eq!(ends[0], "before");
+        let ends: Vec<_> = ends[1..].iter().map(|end| end.split_once(' ').expect("a sign").1).collect();
+        assert_eq!(ends, ["- b 1", "* c port=7", "# d", "# f", ". g"]);
+    }
+
+    #[test]
+    fn a_renamed_file_is_left_behind_within_a_second() {
+        let path = std::env::temp_dir().join(format!("sockudo-kv-rotate-{}", std::process::id()));
+        let moved = path.with_extension("old");
+        let mut sink = Sink::open(path.to_str().expect("text").as_bytes()).expect("can be opened");
+        sink.write(b"one\n").expect("written");
+        std::fs::rename(&path, &moved).expect("ours");
+        std::thread::sleep(REOPEN);
+        sink.write(b"two\n").expect("written");
+        let read = |path| std::fs::read_to_string(path).expect("readable");
+        assert_eq!((read(&moved), read(&path)), ("one\n".into(), "two\n".into()));
+        std::fs::remove_file(&moved).and(std::fs::remove_file(&path)).expect("ours");
+        let error = Sink::open(b"/nonexistent/log").err().expect("no such directory");
+        assert!(error.ends_with("Can't open the log file: No such file or directory"), "{error}");
+    }
+}

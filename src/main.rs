@@ -2,37 +2,40 @@
 
 use std::process::ExitCode;
 
-use sockudo_kv::config::cli::{self, Action};
+use sockudo_kv::config::{
+    Config,
+    cli::{self, Action, Start},
+};
 use sockudo_kv::memory::Counted;
-use sockudo_kv::net;
+use sockudo_kv::{log_warning, logging, net};
 
 #[global_allocator]
 static ALLOCATOR: Counted = Counted;
 
 fn main() -> ExitCode {
-    let start = match cli::parse(std::env::args_os().skip(1)) {
+    let outcome = match cli::parse(std::env::args_os().skip(1)) {
         Action::Print(text) => {
             print!("{text}");
             return ExitCode::SUCCESS;
         }
-        Action::Refuse(text) => {
-            eprintln!("{text}");
-            return ExitCode::FAILURE;
-        }
-        Action::Serve(start) => start,
+        Action::Refuse(reason) => Err(reason),
+        Action::Serve(start) => configured(&start).and_then(net::serve),
     };
-    let config = match start.load() {
-        Ok(config) => config,
-        Err(error) => {
-            eprintln!("{error}");
-            return ExitCode::FAILURE;
-        }
-    };
-    match net::serve(config) {
+    match outcome {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("{error}");
+        Err(reason) => {
+            eprintln!("{reason}");
             ExitCode::FAILURE
         }
     }
+}
+
+/// The configuration with the log running, or what to tell the user.
+fn configured(start: &Start) -> Result<Config, String> {
+    let config = start.load().map_err(|error| error.to_string())?;
+    logging::init(&config)?;
+    for warning in config.warnings() {
+        log_warning!("{warning}");
+    }
+    Ok(config)
 }

@@ -1,7 +1,8 @@
 //! What the process was started with: `sockudo-kv [path/to/redis.conf|-] [--directive value ...]`.
 //!
 //! `--help` and `--version` count only as the first argument, and the argument after a `--directive` is its value even
-//! if it starts with dashes: both as in Redis, whose start scripts rely on it.
+//! if it starts with dashes, and a `-` reads standard input only as the first or the last argument: all as in Redis,
+//! whose start scripts rely on it.
 
 use std::{ffi::OsStr, os::unix::ffi::OsStrExt, path::PathBuf};
 
@@ -51,9 +52,13 @@ pub fn parse(arguments: impl IntoIterator<Item: AsRef<OsStr>>) -> Action {
     if arguments.first().is_some_and(|first| !first.starts_with(b"-")) {
         start.file = Some(PathBuf::from(OsStr::from_bytes(&arguments.remove(0)))).filter(|file| file != "");
     }
-    let (stdin, rest): (Vec<_>, Vec<_>) = arguments.into_iter().partition(|one| one == b"-");
-    start.stdin = !stdin.is_empty();
-    match overrides(&rest) {
+    for at in [0, arguments.len().saturating_sub(1)] {
+        if arguments.get(at).is_some_and(|one| one == b"-") {
+            arguments.remove(at);
+            start.stdin = true;
+        }
+    }
+    match overrides(&arguments) {
         Ok(overrides) => Action::Serve(Start { overrides, ..start }),
         Err(stray) => Action::Refuse(format!("'{stray}' is no directive; see sockudo-kv --help")),
     }
@@ -103,7 +108,7 @@ fn version() -> String {
 /// The help text. Directives are free-form, so clap only writes the page and never reads an argument.
 fn help() -> String {
     let flag = |name: &'static str, short, help| {
-        Arg::new(name).long(name).short(short).action(ArgAction::Count).help(help)
+        Arg::new(name).long(name).short(short).action(ArgAction::SetTrue).help(help)
     };
     let directive =
         Arg::new("--directive value").num_args(0..).help("Any directive of redis.conf, as --port 7000");
@@ -124,3 +129,58 @@ Examples:
   sockudo-kv /etc/redis/redis.conf
   sockudo-kv redis.conf --port 7000 --threads 2
   echo 'maxclients 100' | sockudo-kv - --loglevel verbose";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn start(arguments: &[&str]) -> Start {
+        match parse(arguments) {
+            Action::Serve(start) => start,
+            other => panic!("{arguments:?} gave {other:?}"),
+        }
+    }
+
+    fn lines(arguments: &[&str]) -> Vec<String> {
+        let line =
+            |(name, values): &Override| [vec![name.clone()], values.clone()].concat().join(b"|".as_slice());
+        start(arguments).overrides.iter().map(|one| String::from_utf8(line(one)).expect("text")).collect()
+    }
+
+    #[test]
+    fn directives_take_what_follows() {
+        assert_eq!(
+            lines(&["--port", "7000", "--bind", "a", "b", "--save", ""]),
+            ["port|7000", "bind|a|b", "save|"]
+        );
+        assert_eq!(lines(&["--port 7000", "--hz", "5"]), ["port|7000", "hz|5"]);
+        assert_eq!(lines(&["--port", "--hz", "5"]), ["port|--hz|5"], "a value may start with dashes");
+        assert_eq!(lines(&["--save", "--hz", "5", "--save"]), ["save|", "hz|5", "save|"]);
+        assert_eq!(lines(&["--port"]), ["port"]);
+    }
+
+    #[test]
+    fn files_and_standard_input() {
+        let given = start(&["redis.conf", "--hz", "5"]);
+        assert_eq!((given.file, given.stdin), (Some("redis.conf".into()), false));
+        assert!(start(&["-", "--hz", "5"]).stdin && start(&["--hz", "5", "-"]).stdin);
+        assert!(!start(&["--bind", "-", "a"]).stdin);
+        assert_eq!(start(&[]), Start::default());
+        assert!(matches!(parse(["redis.conf", "stray"]), Action::Refuse(_)));
+    }
+
+    #[test]
+    fn help_and_version_come_first() {
+        let printed = |argument| match parse([argument]) {
+            Action::Print(text) => text,
+            other => panic!("{argument} gave {other:?}"),
+        };
+        assert!(printed("--version").starts_with(concat!("sockudo-kv v=", env!("CARGO_PKG_VERSION"), " ")));
+        assert_eq!(printed("-v"), printed("--version"));
+        assert!(
+            printed("--help").contains("Usage: sockudo-kv [redis.conf]")
+                && printed("-h").contains("--port 7000")
+        );
+        assert_eq!(lines(&["--hz", "5", "--version"]), ["hz|5", "version"]);
+    }
+}

@@ -4,6 +4,7 @@ use std::{
     borrow::Cow,
     fmt,
     io::{self, Read},
+    os::unix::ffi::OsStringExt,
     path::{Path, PathBuf},
 };
 
@@ -176,8 +177,8 @@ impl Loader {
     /// Replaces the default `.` by the directory's name.
     fn settle_dir(&mut self) {
         let dir = table::find(b"dir").expect("dir is in the table");
-        if let Ok(here) = enter(b".") {
-            self.values[dir] = here;
+        if let Ok(here) = std::env::current_dir() {
+            self.values[dir] = Value::Text(here.into_os_string().into_vec());
         }
     }
 }

@@ -226,3 +226,6 @@ fn enter(dir: &[u8]) -> Result<Value, String> {
         std::env::set_current_dir(std::ffi::OsStr::from_bytes(dir)).and_then(|()| std::env::current_dir());
     entered.map(|now| Value::Text(now.into_os_string().into_vec())).map_err(|error| reason(&error))
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,7 +7,8 @@ use super::{
 };
 
 /// Called after a directive changed; reads the new value from the configuration. An error refuses the whole CONFIG SET,
-/// which then restores all values and calls the hooks again that had already run.
+/// which then restores all values and calls the hooks again that had already run. A hook runs under the lock that keeps
+/// changes apart: it must neither change the configuration nor register hooks.
 pub type Hook = Box<dyn Fn(&Config) -> Result<(), String> + Send + Sync>;
 
 /// One pair of a CONFIG SET, resolved.

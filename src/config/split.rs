@@ -7,10 +7,8 @@
 pub fn words(line: &[u8]) -> Option<Vec<Vec<u8>>> {
     let (mut found, mut rest) = (Vec::new(), line);
     loop {
-        rest = rest.trim_ascii_start();
-        if rest.is_empty() {
-            return Some(found);
-        }
+        let Some(start) = rest.iter().position(|&byte| !is_blank(byte)) else { return Some(found) };
+        rest = &rest[start..];
         let (word, behind) = word(rest)?;
         found.push(word);
         rest = behind;
@@ -34,6 +32,7 @@ fn word(mut text: &[u8]) -> Option<(Vec<u8>, &[u8])> {
     }
 }
 
+/// C's blanks, and the zero byte, which ends a word as well.
 fn is_blank(byte: u8) -> bool {
     byte.is_ascii_whitespace() || byte == 0 || byte == 0x0b
 }
@@ -144,7 +143,18 @@ mod tests {
         }
     }
 
+    #[test]
+    fn every_blank_separates() {
+        assert_eq!(split("a\0b\u{b}c\u{c}\0").expect("plain"), ["a", "b", "c"]);
+    }
+
     proptest! {
+        #[test]
+        fn any_line_ends(line: Vec<u8>) {
+            let found = words(&line).unwrap_or_default();
+            prop_assert!(found.iter().map(Vec::len).sum::<usize>() <= line.len());
+        }
+
         #[test]
         fn quoting_round_trips(word: Vec<u8>) {
             prop_assert_eq!(words(&quoted(&word)), Some(vec![word]));

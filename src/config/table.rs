@@ -1,7 +1,7 @@
 //! Every directive of a stock redis.conf 7.2, and ours, one line each.
 //!
-//! Three constructors say how honest a line is: [`read`] when something in the server reads the value, [`later`] when
-//! nothing does yet, and [`moot`] when every value describes what the server does anyway, with the reason.
+//! Three constructors say how honest a line is: `read` when something in the server reads the value, `later` when
+//! nothing does yet, and `moot` when every value describes what the server does anyway, with the reason.
 
 use super::{kind::Kind, kind::Kind::*, live::Live};
 use crate::{limits::THREADS, sync::AtomicU64};
@@ -92,7 +92,6 @@ const PORT: Kind = Int(0, 65535);
 const MEM: Kind = Memory(0, i64::MAX as u64);
 const MEM_1MB: Kind = Memory(1 << 20, i64::MAX as u64);
 const TEXT: Kind = Text(any);
-const FILE: Kind = Text(file_name);
 
 /// The numbers of `loglevel`, in the order of `logging::Level`.
 pub const LOG_LEVELS: &[(&str, u32)] =
@@ -141,11 +140,20 @@ fn any(_: &[u8]) -> Result<(), &'static str> {
     Ok(())
 }
 
-fn file_name(name: &[u8]) -> Result<(), &'static str> {
-    match name.contains(&b'/') || name.contains(&b'\\') {
-        true => Err("dbfilename can't be a path, just a filename"),
-        false => Ok(()),
-    }
+fn dump_name(name: &[u8]) -> Result<(), &'static str> {
+    plain(name).ok_or("dbfilename can't be a path, just a filename")
+}
+
+fn log_name(name: &[u8]) -> Result<(), &'static str> {
+    plain(name).ok_or("appendfilename can't be a path, just a filename")
+}
+
+fn log_dir(name: &[u8]) -> Result<(), &'static str> {
+    plain(name).ok_or("appenddirname can't be a path, just a dirname")
+}
+
+fn plain(name: &[u8]) -> Option<()> {
+    (!name.contains(&b'/') && !name.contains(&b'\\')).then_some(())
 }
 
 /// The directives, by topic.
@@ -260,8 +268,9 @@ pub static DIRECTIVES: &[Directive] = &[
     line("rename-command", 2, 2),
     line("loadmodule", 1, usize::MAX),
     // Persistence
-    later("save", Save, "3600 1 300 100 60 10000"),
-    later("dbfilename", FILE, "dump.rdb").protected(),
+    // Redis's default is `3600 1 300 100 60 10000`; nothing is saved here, and CONFIG GET says so.
+    later("save", Save, ""),
+    later("dbfilename", Text(dump_name), "dump.rdb").protected(),
     later("rdbcompression", Bool, "yes"),
     later("rdbchecksum", Bool, "yes").fixed(),
     later("rdb-del-sync-files", Bool, "no"),
@@ -269,8 +278,8 @@ pub static DIRECTIVES: &[Directive] = &[
     later("stop-writes-on-bgsave-error", Bool, "yes"),
     later("sanitize-dump-payload", Enum(SANITIZE), "no"),
     later("appendonly", Bool, "no"),
-    later("appendfilename", FILE, "appendonly.aof").fixed(),
-    later("appenddirname", FILE, "appendonlydir").fixed(),
+    later("appendfilename", Text(log_name), "appendonly.aof").fixed(),
+    later("appenddirname", Text(log_dir), "appendonlydir").fixed(),
     later("appendfsync", Enum(FSYNC), "everysec"),
     later("no-appendfsync-on-rewrite", Bool, "no"),
     later("auto-aof-rewrite-percentage", NAT, "100"),

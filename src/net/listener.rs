@@ -15,7 +15,11 @@ use crate::config::Config;
 const ACCEPT_PAUSE: Duration = Duration::from_millis(10);
 
 /// Serves until SIGINT, SIGTERM or SHUTDOWN.
-pub fn serve(config: Config) -> std::io::Result<()> {
+pub fn serve(config: Config) -> Result<(), String> {
+    run(config).map_err(|error| error.to_string())
+}
+
+fn run(config: Config) -> std::io::Result<()> {
     let workers = config.threads();
     let server = Arc::new(Server::new(Arc::new(config), workers));
     let handles: Vec<Handle> =
