@@ -16,7 +16,7 @@ SYMBOL_BYTES = 24
 SMALLEST = 64
 # A Rust program has frame pointers in the standard library even when its own code has none.
 SHARE_OF_FUNCTIONS = 0.6
-# For a program without symbols: with frame pointers there is a prologue every 300 to 750 bytes.
+# For a program without symbols: with frame pointers there is a prologue every 200 to 750 bytes.
 BYTES_PER_PROLOGUE = 1000
 
 

@@ -29,7 +29,7 @@ def chart(title, unit, bars):
     """The whole SVG document; `unit` says under the title what a bar's length is."""
     top = max([bar.value for bar in bars] + [bar.goal or 0 for bar in bars] + [1e-9]) * 1.12
     height = MARGIN + ROW_HEIGHT * len(bars) + 10
-    width = LABEL_WIDTH + PLOT_WIDTH + 70
+    width = LABEL_WIDTH + PLOT_WIDTH + 110
     lines = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}"'
         ' font-family="sans-serif" font-size="12">',
@@ -49,10 +49,10 @@ def draw(bar, y, scale):
         f'<text x="{LABEL_WIDTH - 8}" y="{y + 14}" text-anchor="end">{escape(bar.label)}</text>',
         f'<rect x="{LABEL_WIDTH}" y="{y + 3}" width="{length:.1f}" height="{ROW_HEIGHT - 7}" fill="{bar.color()}"/>',
     ]
-    end = length
+    end, text = length, f"{bar.value:.2f}"
     if bar.goal is not None:
         x = LABEL_WIDTH + bar.goal * scale
-        end = max(end, bar.goal * scale)
+        end, text = max(end, bar.goal * scale), f"{text} (bar {bar.goal:.2f})"
         lines.append(f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{y}" y2="{y + ROW_HEIGHT - 1}" stroke="{GOAL}" stroke-width="2"/>')
-    lines.append(f'<text x="{LABEL_WIDTH + end + 6:.1f}" y="{y + 14}">{bar.value:.2f}</text>')
+    lines.append(f'<text x="{LABEL_WIDTH + end + 6:.1f}" y="{y + 14}">{text}</text>')
     return lines

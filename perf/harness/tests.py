@@ -9,6 +9,7 @@ import tempfile
 import threading
 import time
 import unittest
+import xml.dom.minidom
 
 from . import bench, cli, plot, report, resp, server, system
 
@@ -170,7 +171,6 @@ class Words(unittest.TestCase):
         )
 
     def test_plot_is_well_formed_and_draws_the_goal(self):
-        import xml.dom.minidom
         picture = plot.chart("a < b", "x & y", [plot.Bar("one", 1.0, 2.0, False), plot.Bar("two", 3.0)])
         drawn = xml.dom.minidom.parseString(picture)
         self.assertEqual(len(drawn.getElementsByTagName("line")), 1)
