@@ -12,17 +12,15 @@ GOOD, BAD, PLAIN, GOAL = "#2f7d4f", "#b5472f", "#5b7083", "#222222"
 class Bar:
     """One bar: a value, and if the load has one, the goal drawn as a line across it."""
 
-    def __init__(self, label, value, goal=None, good=None):
+    def __init__(self, label, value, goal=None, verdict=None):
         self.label = label
         self.value = value
         self.goal = goal
-        self.good = good
+        self.verdict = verdict
 
     def color(self):
-        """Green and red where there is a goal, grey where there is none."""
-        if self.good is None:
-            return PLAIN
-        return GOOD if self.good else BAD
+        """Green and red by the verdict, grey where there is none."""
+        return {"pass": GOOD, "MISS": BAD}.get(self.verdict, PLAIN)
 
 
 def chart(title, unit, bars):

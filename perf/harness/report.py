@@ -31,8 +31,11 @@ def pad(row, widths, numeric):
     return "| " + " | ".join(cells) + " |"
 
 
-def verdict(good):
-    """How every bar's outcome is written."""
+def verdict(good, foreign=0.0):
+    """How every bar's outcome is written. For throughput and latency, `foreign` is the cores that
+    others kept busy: past the limit there is no verdict, because it would judge the neighbours."""
+    if foreign >= FOREIGN_LIMIT:
+        return "disturbed"
     return "pass" if good else "MISS"
 
 
@@ -50,7 +53,7 @@ def disturbance(foreign):
     """A note if others kept a visible part of the cores busy, see `bench.Result`; else nothing."""
     if max(foreign) < FOREIGN_LIMIT:
         return []
-    note = f"disturbed: others kept up to {max(foreign):.2f} cores busy in a median run; do not trust requests/s and latencies"
+    note = f"disturbed: others kept up to {max(foreign):.2f} cores busy in a median run; requests/s and latencies are not to be trusted"
     system.say(note)
     return [note]
 

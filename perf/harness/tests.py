@@ -164,6 +164,10 @@ class Words(unittest.TestCase):
         self.assertEqual(system.machine_slug("Intel(R) Xeon(R) Processor", 2), "intel-xeon-2c")
         self.assertEqual(system.machine_slug("AMD EPYC 7B13 @ 2.45GHz", 8), "amd-epyc-7b13-2.45ghz-8c")
 
+    def test_no_verdict_on_a_disturbed_run(self):
+        words = [report.verdict(True), report.verdict(False, 0.05), report.verdict(True, 0.5)]
+        self.assertEqual(words, ["pass", "MISS", "disturbed"])
+
     def test_table(self):
         self.assertEqual(
             report.table(["a", "bar"], [["x", ">= 1.10"], ["yyyy", ""]]),
@@ -171,10 +175,11 @@ class Words(unittest.TestCase):
         )
 
     def test_plot_is_well_formed_and_draws_the_goal(self):
-        picture = plot.chart("a < b", "x & y", [plot.Bar("one", 1.0, 2.0, False), plot.Bar("two", 3.0)])
+        picture = plot.chart("a < b", "x & y", [plot.Bar("one", 1.0, 2.0, "MISS"), plot.Bar("two", 3.0)])
         drawn = xml.dom.minidom.parseString(picture)
         self.assertEqual(len(drawn.getElementsByTagName("line")), 1)
-        self.assertEqual(len(drawn.getElementsByTagName("rect")), 3)
+        colors = [bar.getAttribute("fill") for bar in drawn.getElementsByTagName("rect")]
+        self.assertEqual(colors, ["white", plot.BAD, plot.PLAIN])
 
 
 if __name__ == "__main__":
