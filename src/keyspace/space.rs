@@ -532,7 +532,8 @@ impl<'g> Space<'g> {
     /// The sketch is sealed first: a writer that raised a register and then sees the seal repeats itself on the
     /// string, so nothing that it was told is lost; what it raised before the seal is in the string already.
     fn thaw(&self, entry: &Entry, word: Word, node: &Node, dense: &Dense) {
-        dense.seal();
+        // Whoever sealed it first, the registers are final from here on.
+        let _either_way = dense.seal();
         let text = dense.to_redis_bytes();
         let held = node.latch().write();
         let new = OwnedWord::from_bytes(&text, node.expire_at());
