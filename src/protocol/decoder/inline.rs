@@ -82,7 +82,7 @@ impl Words<'_> {
     /// A backslash and `next` within double quotes.
     fn escape(&mut self, next: u8) {
         match (next, self.hex(2), self.hex(3)) {
-            (b'x', Some(high), Some(low)) => return self.put(high << 4 | low, 4),
+            (b'x', Some(high), Some(low)) => self.put((high << 4) | low, 4),
             (b'n', ..) => self.put(b'\n', 2),
             (b'r', ..) => self.put(b'\r', 2),
             (b't', ..) => self.put(b'\t', 2),
