@@ -2,7 +2,7 @@
 
 use bytes::BufMut;
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
-use sockudo_kv::protocol::decoder::{Decoder, Limits};
+use sockudo_kv::protocol::decoder::{Decoder, Limits, Parsed};
 use sockudo_kv::protocol::reply::{Output, Reply};
 use sockudo_kv::protocol::scan::Level;
 use std::hint::black_box;
@@ -62,7 +62,9 @@ fn parse(decoder: &mut Decoder, mut input: &[u8]) {
         let count = room.remaining_mut().min(input.len());
         room.put_slice(&input[..count]);
         input = &input[count..];
-        let _ = black_box(decoder.parse());
+        while decoder.parse() == Parsed::Full {
+            decoder.clear_batch();
+        }
         black_box(decoder.batch_len());
         decoder.clear_batch();
     }

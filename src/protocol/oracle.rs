@@ -144,6 +144,20 @@ pub fn compare(input: &[u8], cuts: &[u8], limits: Limits) {
     }
 }
 
+/// Compares on arbitrary `data`: a byte of options, then, behind their number, the sizes of the chunks, then the input.
+///
+/// # Panics
+/// When a level differs from the oracle.
+pub fn fuzz(data: &[u8]) {
+    let [options, count, rest @ ..] = data else { return };
+    let (cuts, input) = rest.split_at(rest.len().min(usize::from(count % 8)));
+    let mut limits = Limits { unauthenticated: options & 1 != 0, ..Limits::default() };
+    if options & 2 != 0 {
+        limits = Limits { max_bulk: 40_000, max_inline: 30, max_args: 12, ..limits };
+    }
+    compare(input, cuts, limits);
+}
+
 /// Pieces of an input, of the given sizes and at least one byte.
 struct Chunks<'a, C> {
     input: &'a [u8],

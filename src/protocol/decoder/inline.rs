@@ -9,7 +9,6 @@ use super::ProtocolError;
 pub(super) fn split(line: &mut [u8], offset: usize, spans: &mut Vec<Span>) -> Result<(), ProtocolError> {
     let mut words = Words { line, read: 0, write: 0 };
     while words.skip_space() {
-        words.write = words.read;
         let start = words.read;
         words.word()?;
         spans.push(Span::range(offset + start, words.write - start));
@@ -26,6 +25,12 @@ struct Words<'a> {
 /// What C's `isspace` calls a space.
 fn is_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t'..=b'\r')
+}
+
+/// Whether `byte` ends the unquoted part of a word. Not `is_space`: within a word, Redis takes vertical tabs and form
+/// feeds for letters.
+fn ends_plain(byte: u8) -> bool {
+    byte <= b'\'' && matches!(byte, b' ' | b'\n' | b'\r' | b'\t' | b'"' | b'\'')
 }
 
 impl Words<'_> {
@@ -48,18 +53,17 @@ impl Words<'_> {
         self.read += used;
     }
 
-    /// One word. Quotes may open anywhere in it, but what follows a closing one must be a space.
+    /// One word. Quotes may open anywhere in it, but what follows a closing one must be a space. So what stands before
+    /// them stays where it is.
     fn word(&mut self) -> Result<(), ProtocolError> {
-        while let Some(byte) = self.peek(0) {
-            match byte {
-                // Not `is_space`: within a word, Redis takes vertical tabs and form feeds for letters.
-                b' ' | b'\n' | b'\r' | b'\t' => break,
-                b'"' => return self.quoted(b'"', Self::escape),
-                b'\'' => return self.quoted(b'\'', Self::quote_escape),
-                _ => self.put(byte, 1),
-            }
+        let rest = &self.line[self.read..];
+        self.read += rest.iter().position(|byte| ends_plain(*byte)).unwrap_or(rest.len());
+        self.write = self.read;
+        match self.peek(0) {
+            Some(b'"') => self.quoted(b'"', Self::escape),
+            Some(b'\'') => self.quoted(b'\'', Self::quote_escape),
+            _ => Ok(()),
         }
-        Ok(())
     }
 
     /// The rest of a word from its opening `quote` on.
@@ -82,7 +86,7 @@ impl Words<'_> {
     /// A backslash and `next` within double quotes.
     fn escape(&mut self, next: u8) {
         match (next, self.hex(2), self.hex(3)) {
-            (b'x', Some(high), Some(low)) => return self.put(high << 4 | low, 4),
+            (b'x', Some(high), Some(low)) => self.put((high << 4) | low, 4),
             (b'n', ..) => self.put(b'\n', 2),
             (b'r', ..) => self.put(b'\r', 2),
             (b't', ..) => self.put(b'\t', 2),

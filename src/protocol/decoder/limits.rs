@@ -41,6 +41,7 @@ impl Default for Limits {
 impl Limits {
     /// The number of arguments that `count` announces, zero for an empty command; `count` is none when the line held
     /// no number.
+    #[inline]
     pub(in crate::protocol) fn args(&self, count: Option<i64>) -> Result<usize, ProtocolError> {
         let count = count.ok_or(ProtocolError::MultibulkLength)?;
         let count = usize::try_from(count).unwrap_or(0);

@@ -222,6 +222,7 @@ impl Decoder {
     }
 
     /// One command, or one empty request; false when it is not complete.
+    #[inline(always)]
     fn step(&mut self, most: usize) -> Result<bool, ProtocolError> {
         if self.partial.left == 0 {
             match self.buffer.bytes.get(self.pos) {
@@ -246,6 +247,7 @@ impl Decoder {
     }
 
     /// What is parsed of the current command becomes a command of the batch, if it is more than an empty line.
+    #[inline(always)]
     fn complete(&mut self) {
         let args = self.spans.len() - self.partial.first_span;
         if args != 0 {
@@ -288,6 +290,7 @@ impl Decoder {
     }
 
     /// Complete arguments with short headers, as far as they follow one another.
+    #[inline(always)]
     fn short_arguments(&mut self) {
         if self.partial.stage != Stage::Header || self.partial.left == 0 {
             return;
@@ -349,6 +352,7 @@ impl Decoder {
     }
 
     /// Reads the line that `kind` begins and moves past it; none when it is not complete.
+    #[inline(always)]
     fn header(&mut self, kind: u8) -> Result<Option<line::Header>, ProtocolError> {
         let bytes = &self.buffer.bytes;
         let max = self.limits.max_inline;

@@ -1,7 +1,7 @@
 //! The decoder against the oracle, and the rows of the faults that it answers for.
 
 use super::*;
-use crate::protocol::oracle::{compare, decode, expected};
+use crate::protocol::oracle::{compare, decode, expected, fuzz};
 use bytes::BufMut;
 use proptest::prelude::*;
 
@@ -177,7 +177,7 @@ fn big_arguments_are_not_copied() {
     assert_eq!(feed(&mut decoder, &input), Parsed::Drained);
     assert_eq!(decoder.batch_len(), 3);
     let args = decoder.args(1);
-    assert_eq!((&args[2] == &value[..], args[2].as_ptr()), (true, args.owned(2).as_ptr()));
+    assert_eq!((args[2] == value[..], args[2].as_ptr()), (true, args.owned(2).as_ptr()));
     assert_eq!((&args[3], &decoder.args(2)[0]), (&b"NX"[..], &b"PING"[..]));
     assert!(decoder.buffer.bytes.capacity() < 128 << 10);
 }
@@ -306,5 +306,11 @@ proptest! {
     #[test]
     fn structural_noise(input in "[*$0-9\r\n \"'a]{0,200}", cuts in prop::collection::vec(any::<u8>(), 0..5)) {
         compare(input.as_bytes(), &cuts, tight());
+    }
+
+    /// The fuzz target's own entry, so that it cannot rot.
+    #[test]
+    fn the_fuzz_target_runs(options: [u8; 2], input in stream()) {
+        fuzz(&[&options[..], &input].concat());
     }
 }

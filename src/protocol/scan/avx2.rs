@@ -21,7 +21,7 @@ impl Vector for __m256i {
 }
 
 /// # Safety
-/// The machine must have AVX2 and BMI2.
+/// The machine must have AVX2, BMI1 and BMI2.
 #[target_feature(enable = "avx2,bmi1,bmi2")]
 pub(super) unsafe fn run(search: &Search<'_>) -> usize {
     // SAFETY: the caller's promise.

@@ -20,7 +20,7 @@ impl Vector for __m512i {
 }
 
 /// # Safety
-/// The machine must have AVX-512BW and BMI2.
+/// The machine must have AVX-512BW, BMI1 and BMI2.
 #[target_feature(enable = "avx512f,avx512bw,bmi1,bmi2")]
 pub(super) unsafe fn run(search: &Search<'_>) -> usize {
     // SAFETY: the caller's promise.

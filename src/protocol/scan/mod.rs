@@ -53,7 +53,7 @@ impl Level {
     #[cfg(target_arch = "x86_64")]
     pub fn available() -> &'static [Self] {
         let all = &[Self(Set::Scalar), Self(Set::Sse2), Self(Set::Avx2), Self(Set::Avx512)];
-        if !is_x86_feature_detected!("avx2") || !is_x86_feature_detected!("bmi2") {
+        if !is_x86_feature_detected!("avx2") || !bit_manipulation() {
             &all[..2]
         } else if !is_x86_feature_detected!("avx512bw") {
             &all[..3]
@@ -74,7 +74,7 @@ impl Level {
             Set::Scalar => scalar::run(search),
             #[cfg(target_arch = "x86_64")]
             Set::Sse2 => sse2::run(search),
-            // SAFETY: only `available` makes this level, and only on a machine with AVX2 and BMI2.
+            // SAFETY: only `available` makes this level, and only on a machine with AVX2, BMI1 and BMI2.
             #[cfg(target_arch = "x86_64")]
             Set::Avx2 => unsafe { avx2::run(search) },
             // SAFETY: as above, with AVX-512BW.
@@ -82,6 +82,11 @@ impl Level {
             Set::Avx512 => unsafe { avx512::run(search) },
         }
     }
+}
+
+#[cfg(target_arch = "x86_64")]
+fn bit_manipulation() -> bool {
+    is_x86_feature_detected!("bmi1") && is_x86_feature_detected!("bmi2")
 }
 
 /// Some bytes in a register.

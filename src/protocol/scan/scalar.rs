@@ -16,7 +16,7 @@ impl Vector for u64 {
         const LOW: u64 = 0x7f7f_7f7f_7f7f_7f7f;
         let bits = self ^ other;
         // A byte's highest bit becomes set when any of its bits is; then the multiplication gathers the eight.
-        let high = ((bits & LOW) + LOW | bits) & !LOW;
+        let high = (((bits & LOW) + LOW) | bits) & !LOW;
         (high >> 7).wrapping_mul(0x0102_0408_1020_4080) >> 56
     }
 }
