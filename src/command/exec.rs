@@ -23,6 +23,7 @@ use super::{Ctx, error};
 use crate::keyspace::bucket::Bucket;
 use crate::keyspace::entry::Entry;
 use crate::keyspace::gate::{Closed, Snapshot, Stripe, stripe_of};
+use crate::keyspace::reclaim::collect_if_due;
 use crate::keyspace::table::{Table, prefetch};
 use crate::keyspace::{Access, Key, Space};
 use crate::protocol::args::Args;
@@ -103,6 +104,7 @@ impl Worker {
         out: &mut Output,
     ) -> Progress {
         let guard = pin();
+        collect_if_due(&guard);
         let run = Run { server, guard: &guard, now: unix_ms(), lane: self.lane };
         let mark = out.checkpoint();
         let mut at = from;

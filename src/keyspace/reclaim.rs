@@ -1,5 +1,6 @@
 //! The way of an unlinked value to the allocator: through the epochs, and for large ones through a background thread.
 
+use std::cell::Cell;
 use std::sync::OnceLock;
 use std::sync::mpsc::{Sender, channel};
 
@@ -19,6 +20,35 @@ static QUEUE: OnceLock<Sender<Heavy>> = OnceLock::new();
 static PENDING: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
 static FREED: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
 
+/// Retirements after which a thread collects: as many as one collection frees.
+const COLLECT_AFTER: u32 = 512;
+
+thread_local! {
+    static RETIRED: Cell<u32> = const { Cell::new(0) };
+}
+
+/// Runs `free` when every guard that is held now has ended.
+///
+/// # Safety
+/// What `free` frees was unlinked by the caller, once, while `guard` was held.
+#[inline]
+pub unsafe fn retire(guard: &Guard, free: impl FnOnce()) {
+    RETIRED.set(RETIRED.get() + 1);
+    // SAFETY: the closures of this module and the table capture only addresses and run on any thread.
+    unsafe { guard.defer_unchecked(free) }
+}
+
+/// Frees what this thread and others retired long enough ago. The epochs collect by themselves only once in 128 pins,
+/// and then a fixed number of objects: a thread whose every pin covers a batch of writes has to ask more often, or
+/// garbage would pile up without bound.
+#[inline]
+pub fn collect_if_due(guard: &Guard) {
+    while RETIRED.get() >= COLLECT_AFTER {
+        RETIRED.set(RETIRED.get() - COLLECT_AFTER);
+        guard.flush();
+    }
+}
+
 /// Retires the word that a successful swap took out of a slot.
 ///
 /// # Safety
@@ -33,7 +63,7 @@ pub unsafe fn retire_word(word: Word, guard: &Guard) {
     memory::retired(bytes);
     // SAFETY: unlinked once, by the caller; readers hold guards until this runs.
     unsafe {
-        guard.defer_unchecked(move || {
+        retire(guard, move || {
             memory::reclaimed(bytes);
             if word.is_large() { in_background(Heavy::Value(word)) } else { word.free() }
         });
@@ -45,7 +75,7 @@ pub fn retire_table(table: *mut Table, guard: &Guard) {
     let address = table.expose_provenance();
     // SAFETY: the caller unlinked the table, which came from a box; readers hold guards until this runs.
     unsafe {
-        guard.defer_unchecked(move || {
+        retire(guard, move || {
             let table: *mut Table = std::ptr::with_exposed_provenance_mut(address);
             in_background(Heavy::Table(Box::from_raw(table)));
         });

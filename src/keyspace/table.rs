@@ -35,6 +35,7 @@ use crossbeam_utils::CachePadded;
 use super::bucket::{Bucket, tag_of};
 use super::entry::Entry;
 use super::hash::KeyHasher;
+use super::reclaim::retire;
 use crate::sync::epoch::Guard;
 use crate::sync::{AtomicBool, AtomicI64, AtomicPtr, AtomicU64, Ordering};
 use crate::value::word::Word;
@@ -564,7 +565,7 @@ impl Table {
         let address = block.expose_provenance();
         // SAFETY: unlinked just now; who still reads it holds a guard.
         unsafe {
-            guard.defer_unchecked(move || {
+            retire(guard, move || {
                 dealloc(std::ptr::with_exposed_provenance_mut(address), Self::segment_layout(segment));
             });
         }
@@ -640,7 +641,7 @@ fn retire_bucket(bucket: Bucket, guard: &Guard) {
     let address = bucket.as_ptr().expose_provenance();
     // SAFETY: the caller's successful swap unlinked it, so this is the only retirement; readers hold guards.
     unsafe {
-        guard.defer_unchecked(move || Bucket::from_ptr(std::ptr::with_exposed_provenance_mut(address)).free())
+        retire(guard, move || Bucket::from_ptr(std::ptr::with_exposed_provenance_mut(address)).free())
     }
 }
 
@@ -648,7 +649,7 @@ fn retire_entry(entry: NonNull<Entry>, guard: &Guard) {
     let address = entry.as_ptr().expose_provenance();
     // SAFETY: as in `retire_bucket`; a dead entry owns no value.
     unsafe {
-        guard.defer_unchecked(move || {
+        retire(guard, move || {
             let entry: *mut Entry = std::ptr::with_exposed_provenance_mut(address);
             Entry::free(NonNull::new_unchecked(entry));
         });
