@@ -20,8 +20,9 @@ static QUEUE: OnceLock<Sender<Heavy>> = OnceLock::new();
 static PENDING: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
 static FREED: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
 
-/// Retirements after which a thread collects: as many as one collection frees.
-const COLLECT_AFTER: u32 = 512;
+/// Retirements after which a thread collects. A collection frees eight bags of up to 64 objects and seals the bag
+/// that is being filled, however empty; half of what eight full bags hold leaves room for that.
+const COLLECT_AFTER: u32 = 256;
 
 thread_local! {
     static RETIRED: Cell<u32> = const { Cell::new(0) };

@@ -8,7 +8,7 @@
 //! less than the wheel promised writes the rest of that second off until it comes round again.
 
 use std::collections::BTreeSet;
-use std::sync::Mutex;
+use std::sync::{Mutex, OnceLock};
 
 use crate::sync::{AtomicI64, AtomicU64, Ordering};
 use crate::value::word::ExpireAt;
@@ -17,7 +17,8 @@ const SECONDS: u64 = 1 << 17;
 
 /// Counters of deadlines by second.
 pub struct Wheel {
-    lanes: Box<[Box<[AtomicI64]>]>,
+    /// A lane's counters exist from its first deadline on: a server without deadlines pays nothing.
+    lanes: Box<[OnceLock<Box<[AtomicI64]>>]>,
     /// The last second that was moved into `due`.
     turned_to: AtomicU64,
     /// Seconds that have come and may still have keys.
@@ -39,7 +40,7 @@ impl Wheel {
     /// A wheel that begins to turn at `now` (Unix milliseconds), with `lanes` writers.
     pub fn new(lanes: usize, now: u64) -> Wheel {
         Wheel {
-            lanes: (0..lanes).map(|_| zeroed_counters()).collect(),
+            lanes: (0..lanes).map(|_| OnceLock::new()).collect(),
             turned_to: AtomicU64::new(second_of(now).saturating_sub(1)),
             due: Mutex::new(BTreeSet::new()),
         }
@@ -49,7 +50,7 @@ impl Wheel {
     #[inline]
     pub fn count(&self, lane: usize, expire_at: ExpireAt, change: i64) {
         let slot = (second_of(expire_at) % SECONDS) as usize;
-        self.lanes[lane][slot].fetch_add(change, Ordering::Relaxed);
+        self.lanes[lane].get_or_init(zeroed_counters)[slot].fetch_add(change, Ordering::Relaxed);
         if change > 0 && second_of(expire_at) <= self.turned_to.load(Ordering::Relaxed) {
             // A deadline inside the current second, or in the past: the wheel has passed it already.
             self.due.lock().expect("no panic under this lock").insert(second_of(expire_at));
@@ -58,7 +59,11 @@ impl Wheel {
 
     fn keys_in(&self, second: u64) -> i64 {
         let slot = (second % SECONDS) as usize;
-        self.lanes.iter().map(|lane| lane[slot].load(Ordering::Relaxed)).sum()
+        self.used_lanes().map(|lane| lane[slot].load(Ordering::Relaxed)).sum()
+    }
+
+    fn used_lanes(&self) -> impl Iterator<Item = &[AtomicI64]> {
+        self.lanes.iter().filter_map(|lane| lane.get().map(|counters| &**counters))
     }
 
     /// Turns the wheel to `now` and returns how many keys are due and not yet gone.
@@ -80,7 +85,7 @@ impl Wheel {
 
     /// Forgets everything, when all keys are gone at once.
     pub fn clear(&self) {
-        for counter in self.lanes.iter().flat_map(|lane| lane.iter()) {
+        for counter in self.used_lanes().flatten() {
             // Reading first keeps the pages of unused seconds untouched.
             if counter.load(Ordering::Relaxed) != 0 {
                 counter.store(0, Ordering::Relaxed);
