@@ -187,6 +187,8 @@ impl Table {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::protocol::reply::Output;
+    use bytes::Buf;
     use proptest::prelude::*;
 
     /// The length by definition: the longest of what remains after giving up the last byte of either.
@@ -196,6 +198,17 @@ mod tests {
             ([a_rest @ .., _], [b_rest @ .., _]) => length(a_rest, b).max(length(a, b_rest)),
             _ => 0,
         }
+    }
+
+    #[test]
+    fn matches_are_a_map_in_resp3() {
+        let mut output = Output::new();
+        let options = Options { idx: true, with_match_len: true, ..Options::default() };
+        let (a, b) = (b"xab", b"ab");
+        let table = Table::build(a, b, usize::MAX, true).unwrap();
+        answer(Reply::new(&mut output, true), &options, &table, a, b);
+        let expected = b"%2\r\n$7\r\nmatches\r\n*1\r\n*3\r\n*2\r\n:1\r\n:2\r\n*2\r\n:0\r\n:1\r\n:2\r\n$3\r\nlen\r\n:2\r\n";
+        assert_eq!(output.chunk().escape_ascii().to_string(), expected.escape_ascii().to_string());
     }
 
     proptest! {
