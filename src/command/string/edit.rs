@@ -49,7 +49,7 @@ fn edit(ctx: &Ctx<'_>, live: &Live<'_>, part: &[u8], offset: impl Fn(usize) -> u
     if let (View::Node(node), Some(held)) = (live.view(), live.held())
         && let Some(text) = node.as_text()
     {
-        let at = offset(text.load().len());
+        let at = offset(text.size());
         return Change::Keep(check_length(ctx, at, part).map(|()| {
             live.entry().touch(ctx.space.clock());
             text.edit(|buffer| place(buffer, at, part), held)

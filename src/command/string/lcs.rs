@@ -207,8 +207,11 @@ mod tests {
         let (a, b) = (b"xab", b"ab");
         let table = Table::build(a, b, usize::MAX, true).unwrap();
         answer(Reply::new(&mut output, true), &options, &table, a, b);
-        let expected = b"%2\r\n$7\r\nmatches\r\n*1\r\n*3\r\n*2\r\n:1\r\n:2\r\n*2\r\n:0\r\n:1\r\n:2\r\n$3\r\nlen\r\n:2\r\n";
-        assert_eq!(output.chunk().escape_ascii().to_string(), expected.escape_ascii().to_string());
+        let expected = concat!(
+            "%2\r\n$7\r\nmatches\r\n*1\r\n*3\r\n*2\r\n:1\r\n:2\r\n",
+            "*2\r\n:0\r\n:1\r\n:2\r\n$3\r\nlen\r\n:2\r\n"
+        );
+        assert_eq!(output.chunk().escape_ascii().to_string(), expected.as_bytes().escape_ascii().to_string());
     }
 
     proptest! {

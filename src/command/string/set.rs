@@ -28,9 +28,15 @@ enum Outcome {
 pub(super) fn value(args: Args<'_>, index: usize, expire_at: ExpireAt) -> OwnedWord {
     let text = args.get(index).expect("the arity was checked");
     if text.len() >= BIG_ARG {
-        return Space::shared_text(args.owned(index), expire_at);
+        return large_value(args, index, expire_at);
     }
     OwnedWord::from_text(text, expire_at)
+}
+
+/// Kept out of the way of the many short values.
+#[cold]
+fn large_value(args: Args<'_>, index: usize, expire_at: ExpireAt) -> OwnedWord {
+    Space::shared_text(args.owned(index), expire_at)
 }
 
 impl Plan<'_> {
