@@ -12,5 +12,7 @@ pub const NOT_A_FLOAT: &str = "ERR value is not a valid float";
 pub const NO_SUCH_KEY: &str = "ERR no such key";
 /// A result beyond `proto-max-bulk-len`.
 pub const STRING_TOO_LONG: &str = "ERR string exceeds maximum allowed size (proto-max-bulk-len)";
+/// The operand of a condition on a value's digest cannot be one.
+pub const BAD_DIGEST: &str = "ERR must be exactly 16 hexadecimal characters";
 /// How much of an unknown command's words its error shows, in bytes.
 pub const SHOWN_ARGUMENTS: usize = 128;

@@ -186,15 +186,18 @@ impl<'g> Space<'g> {
     #[inline]
     pub fn read<'a>(&'a self, key: Key<'a>) -> Option<Live<'a>> {
         let live = self.peek(key);
-        let stats = self.keyspace.lane_stats(self.lane);
-        match &live {
-            Some(live) => {
-                stats.hit();
-                live.entry.touch(self.clock());
-            }
-            None => stats.miss(),
+        self.count_lookup(live.is_some());
+        if let Some(live) = &live {
+            live.entry.touch(self.clock());
         }
         live
+    }
+
+    /// Counts a hit or a miss of a command that reads in the same step as it writes.
+    #[inline]
+    pub fn count_lookup(&self, found: bool) {
+        let stats = self.keyspace.lane_stats(self.lane);
+        if found { stats.hit() } else { stats.miss() }
     }
 
     /// Whether the key is there.
@@ -409,22 +412,23 @@ impl<'g> Space<'g> {
             let (deadline, answer) = decide(live.expire_at);
             match deadline {
                 None => Change::Keep(Some(answer)),
-                Some(deadline) => self.with_deadline(live, deadline, answer),
+                Some(deadline) => self.with_deadline(live, deadline, Some(answer)),
             }
         })
     }
 
-    fn with_deadline<R>(&self, live: &Live<'_>, deadline: ExpireAt, answer: R) -> Change<Option<R>> {
+    /// The change that gives a key, inside of an update, another deadline and leaves its value as it is.
+    pub fn with_deadline<R>(&self, live: &Live<'_>, deadline: ExpireAt, answer: R) -> Change<R> {
         match live.view() {
             View::Node(node) => {
                 let held = live.held().expect("updates of nodes hold the latch");
                 node.set_expire_at(deadline, held);
                 self.count_deadlines(live.expire_at, deadline);
-                Change::Keep(Some(answer))
+                Change::Keep(answer)
             }
-            View::Int(int) => Change::Put(OwnedWord::from_int(int, deadline), Some(answer)),
-            View::Short(text) => Change::Put(OwnedWord::from_bytes(text.as_slice(), deadline), Some(answer)),
-            View::Raw(text) => Change::Put(OwnedWord::from_bytes(text, deadline), Some(answer)),
+            View::Int(int) => Change::Put(OwnedWord::from_int(int, deadline), answer),
+            View::Short(text) => Change::Put(OwnedWord::from_bytes(text.as_slice(), deadline), answer),
+            View::Raw(text) => Change::Put(OwnedWord::from_bytes(text, deadline), answer),
         }
     }
 

@@ -2,5 +2,6 @@
 
 pub mod hyperloglog;
 pub mod latch;
+pub mod long_double;
 pub mod node;
 pub mod word;

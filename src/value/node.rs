@@ -95,7 +95,7 @@ impl Node {
             + match &self.kind {
                 NodeKind::Text(text) => {
                     let _held = self.latch.read();
-                    text.load().len()
+                    text.size()
                 }
                 NodeKind::HyperLogLog(_) => crate::value::hyperloglog::REGISTERS,
             }
@@ -129,6 +129,12 @@ impl Text {
     pub fn load(&self) -> Bytes {
         // SAFETY: rule 1: no writer is inside while the caller holds the latch.
         unsafe { (*self.0.get()).clone() }
+    }
+
+    /// How many bytes the text has. The caller holds the latch, or owns the node, as for [`Text::load`].
+    pub fn size(&self) -> usize {
+        // SAFETY: rule 1: no writer is inside while the caller holds the latch.
+        unsafe { (*self.0.get()).len() }
     }
 
     /// Changes the text in its buffer, or in a copy if a reader still holds a share; returns the new length.
