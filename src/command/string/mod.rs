@@ -17,7 +17,6 @@ pub(in crate::command) const COMMANDS: &[Command] = &[
     Command::new("incr", 2, Flags::WRITE.union(Flags::FAST), S, &[KeySpec::one(1, RW)], incr),
     Command::new("mset", -3, Flags::WRITE.union(Flags::DENYOOM), S, &[KeySpec::range(1, -1, 2, RW)], mset),
     Command::new("mget", -2, Flags::READONLY.union(Flags::FAST), S, &[KeySpec::range(1, -1, 1, R)], mget),
-    Command::new("del", -2, Flags::WRITE, Categories::KEYSPACE, &[KeySpec::range(1, -1, 1, RW)], del),
 ];
 
 /// Writes the value as a bulk string, or the error if it is no string.
@@ -63,11 +62,6 @@ fn mget(ctx: &mut Ctx<'_>) {
         let live = ctx.space.read(ctx.key(i));
         reply_text(ctx, live);
     }
-}
-
-fn del(ctx: &mut Ctx<'_>) {
-    let gone = (1..ctx.args.len()).filter(|&i| ctx.space.delete(ctx.key(i))).count();
-    ctx.reply.int(gone as i64);
 }
 
 fn incr(ctx: &mut Ctx<'_>) {
