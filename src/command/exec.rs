@@ -10,7 +10,7 @@
 //! |---|---|---|
 //! | none | runs | runs |
 //! | one | runs, then looks whether its stripe was closed; if so it runs again later | announces its stripe |
-//! | several | compares the lanes before and after; after three tries closes the stripes | closes the stripes |
+//! | several, or one `EXCLUSIVE` | compares the lanes before and after; after three tries closes the stripes | closes the stripes |
 //! | everything (`STABLE`, `CLOSES_ALL`) | as several; closes all | closes all |
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -273,10 +273,13 @@ impl Prepared {
     }
 }
 
-/// The argument of a call's only key, if it has exactly one.
+/// The argument of a call's only key, if it has exactly one and one step on it is all that the command does.
 #[inline]
 fn single_key(command: &Command, words: usize) -> Option<usize> {
     let [spec] = command.keys else { return None };
+    if command.flags.contains(Flags::EXCLUSIVE) {
+        return None;
+    }
     spec.fixed().or_else(|| spec.only_key_of(words))
 }
 

@@ -53,6 +53,8 @@ bitflags! {
         const CLOSES_ALL = 1 << 18;
         /// Reads a property of the whole keyspace that must be of one instant.
         const STABLE = 1 << 19;
+        /// Takes several steps on its only key: runs with the key's stripe closed instead of announced.
+        const EXCLUSIVE = 1 << 20;
     }
 }
 
