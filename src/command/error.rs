@@ -14,3 +14,7 @@ pub const NO_SUCH_KEY: &str = "ERR no such key";
 pub const STRING_TOO_LONG: &str = "ERR string exceeds maximum allowed size (proto-max-bulk-len)";
 /// How much of an unknown command's words its error shows, in bytes.
 pub const SHOWN_ARGUMENTS: usize = 128;
+/// A database number that the server does not have.
+pub const DB_OUT_OF_RANGE: &str = "ERR DB index is out of range";
+/// A key was to be moved or copied onto itself.
+pub const SAME_OBJECT: &str = "ERR source and destination objects are the same";
