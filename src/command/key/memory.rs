@@ -90,6 +90,16 @@ enum Line {
     Database(usize, u64),
 }
 
+/// What Redis lists and nothing is allocated for here.
+const UNUSED: [&str; 6] = [
+    "replication.backlog",
+    "clients.slaves",
+    "cluster.links",
+    "aof.buffer",
+    "lua.caches",
+    "functions.caches",
+];
+
 fn stats(ctx: &mut Ctx<'_>) {
     let lines = stat_lines(ctx);
     ctx.reply.map(lines.len());
@@ -131,6 +141,7 @@ fn stat_lines(ctx: &Ctx<'_>) -> Vec<Line> {
     let dataset = used.saturating_sub(overhead);
     let mut lines =
         vec![Line::Count("total.allocated", used), Line::Count("garbage.bytes", memory::garbage())];
+    lines.extend(UNUSED.map(|name| Line::Count(name, 0)));
     lines.extend(tables.iter().map(|&(db, _, overhead)| Line::Database(db, overhead)));
     lines.extend([
         Line::Count("overhead.total", overhead),
