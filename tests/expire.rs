@@ -386,11 +386,16 @@ fn allocated(client: &mut redis::Connection) -> i64 {
     }
 }
 
-/// Round trips of PING and GET until `over`, in order of their length.
-fn round_trips(server: &TestServer, over: &AtomicBool) -> Vec<Duration> {
+/// The round trip that one of a hundred is longer than.
+fn percentile(trips: &[Duration]) -> Duration {
+    trips[trips.len() * 99 / 100]
+}
+
+/// Round trips of PING and GET until `over`, but not more than `most`, in order of their length.
+fn round_trips(server: &TestServer, over: &AtomicBool, most: usize) -> Vec<Duration> {
     let mut c = server.raw();
     let mut trips = Vec::new();
-    while !over.load(Ordering::Relaxed) {
+    while !over.load(Ordering::Relaxed) && trips.len() < most {
         for (line, reply) in [("PING", "+PONG\r\n"), ("GET nokey", "$-1\r\n")] {
             let began = Instant::now();
             c.check(line, reply);
@@ -408,6 +413,7 @@ const GONE_WITHIN: u64 = if cfg!(debug_assertions) { 8000 } else { 2000 };
 fn end_together(keys: usize) {
     let server = TestServer::start();
     let (mut c, mut client) = (server.raw(), server.client());
+    let quiet = percentile(&round_trips(&server, &AtomicBool::new(false), 5000));
     let before = allocated(&mut client);
     let began = Instant::now();
     in_batches(&mut c, keys, |i| encode(&["SET", &format!("key:{i:08}"), "some value of a key"]), "+OK\r\n");
@@ -422,7 +428,7 @@ fn end_together(keys: usize) {
     c.check("EXISTS key:00000000", ":0\r\n");
     let over = AtomicBool::new(false);
     let trips = std::thread::scope(|scope| {
-        let watcher = scope.spawn(|| round_trips(&server, &over));
+        let watcher = scope.spawn(|| round_trips(&server, &over, usize::MAX));
         while c.line("DBSIZE") != ":0" && now_ms() < due + GONE_WITHIN {
             std::thread::sleep(Duration::from_millis(5));
         }
@@ -439,9 +445,11 @@ fn end_together(keys: usize) {
     let after = allocated(&mut client);
     println!("bytes: {before} before, {full} with keys, {after} {} ms after the deadline", now_ms() - due);
     assert!(after <= low, "{before} {full} {after}");
-    let (p50, p99) = (trips[trips.len() / 2], trips[trips.len() * 99 / 100]);
+    let (p50, p99) = (trips[trips.len() / 2], percentile(&trips));
     println!("{} round trips: median {p50:?}, p99 {p99:?}, worst {:?}", trips.len(), trips[trips.len() - 1]);
-    assert!(p99 < Duration::from_millis(20), "{p99:?}");
+    // On a busy machine the same round trips were slow before.
+    println!("p99 while the server had nothing to do: {quiet:?}");
+    assert!(p99 < Duration::from_millis(20) + 4 * quiet, "{p99:?}");
 }
 
 #[test]

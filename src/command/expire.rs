@@ -186,10 +186,11 @@ impl Conditions {
     /// Whether the deadline may move from `current` to `new`.
     fn allow(self, current: ExpireAt, new: ExpireAt) -> bool {
         let none = current == NO_EXPIRY;
-        !(self.nx && !none)
-            && !(self.xx && none)
-            && !(self.gt && (none || new <= current))
-            && !(self.lt && !none && new >= current)
+        let refused = (self.nx && !none)
+            || (self.xx && none)
+            || (self.gt && (none || new <= current))
+            || (self.lt && !none && new >= current);
+        !refused
     }
 }
 

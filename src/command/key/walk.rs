@@ -174,7 +174,7 @@ fn choose_from<'g>(space: &Space<'g>, start: u64) -> Option<&'g Entry> {
             if space.passing(entry).is_some() {
                 seen += 1;
                 // The n-th key takes the place of the one chosen so far with probability 1/n.
-                if random() % seen == 0 {
+                if random().is_multiple_of(seen) {
                     chosen = Some(entry);
                 }
             }
