@@ -16,3 +16,7 @@ pub const STRING_TOO_LONG: &str = "ERR string exceeds maximum allowed size (prot
 pub const BAD_DIGEST: &str = "ERR must be exactly 16 hexadecimal characters";
 /// How much of an unknown command's words its error shows, in bytes.
 pub const SHOWN_ARGUMENTS: usize = 128;
+/// A database number that the server does not have.
+pub const DB_OUT_OF_RANGE: &str = "ERR DB index is out of range";
+/// A key was to be moved or copied onto itself.
+pub const SAME_OBJECT: &str = "ERR source and destination objects are the same";

@@ -127,6 +127,7 @@ impl Keyspace {
         if a == b {
             return;
         }
+        self.walk.disturb();
         let (a, b) = (&self.dbs[a], &self.dbs[b]);
         let table = a.table.load(Ordering::Acquire);
         a.table.store(b.table.swap(table, Ordering::AcqRel), Ordering::Release);

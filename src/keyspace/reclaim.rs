@@ -6,7 +6,7 @@ use std::sync::mpsc::{Sender, channel};
 
 use super::table::Table;
 use crate::memory;
-use crate::sync::epoch::Guard;
+use crate::sync::epoch::{Guard, pin};
 use crate::value::word::Word;
 
 /// Something that takes long to free.
@@ -48,6 +48,19 @@ pub fn collect_if_due(guard: &Guard) {
         RETIRED.set(RETIRED.get() - COLLECT_AFTER);
         guard.flush();
     }
+}
+
+/// Collections of [`collect_idle`]: together less than a millisecond of work.
+const IDLE_COLLECTIONS: usize = 8;
+
+/// Frees what may be freed, on a thread that has nothing else to do; for a tick of every worker. Without it the last
+/// garbage before a quiet time would stay until commands come again.
+pub fn collect_idle() {
+    for _ in 0..IDLE_COLLECTIONS {
+        // A pin of its own each time lets the epoch move on in between.
+        pin().flush();
+    }
+    RETIRED.set(0);
 }
 
 /// Retires the word that a successful swap took out of a slot.

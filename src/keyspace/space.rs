@@ -185,8 +185,7 @@ impl<'g> Space<'g> {
     /// The key for a command that reads it: counts a hit or a miss and moves the access clock.
     #[inline]
     pub fn read<'a>(&'a self, key: Key<'a>) -> Option<Live<'a>> {
-        let live = self.peek(key);
-        self.count_lookup(live.is_some());
+        let live = self.inspect(key);
         if let Some(live) = &live {
             live.entry.touch(self.clock());
         }
@@ -198,6 +197,30 @@ impl<'g> Space<'g> {
     pub fn count_lookup(&self, found: bool) {
         let stats = self.keyspace.lane_stats(self.lane);
         if found { stats.hit() } else { stats.miss() }
+    }
+
+    /// The key for a command that asks about it: counts a hit or a miss, but the key is not used by that.
+    #[inline]
+    pub fn inspect<'a>(&'a self, key: Key<'a>) -> Option<Live<'a>> {
+        let live = self.peek(key);
+        self.count_lookup(live.is_some());
+        live
+    }
+
+    /// What a walk of the table came by, if the key is there. Nothing is counted or ended: the walk may be repeated,
+    /// and the entry may have been replaced since the walk saw its bucket.
+    #[inline]
+    pub fn passing<'a>(&self, entry: &'a Entry) -> Option<Live<'a>>
+    where
+        'g: 'a,
+    {
+        let word = entry.load();
+        if word.is_dead() {
+            return None;
+        }
+        // SAFETY: the entry's lifetime is bounded by the guard's, and the word was loaded under it.
+        let expire_at = unsafe { word.expire_at() };
+        (!is_past(expire_at, self.now)).then_some(Live { entry, word, expire_at, held: None })
     }
 
     /// Whether the key is there.

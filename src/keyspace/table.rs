@@ -599,14 +599,6 @@ impl Table {
         word.bucket().iter().for_each(|(_, entry)| visit(unsafe { entry.as_ref() }));
     }
 
-    /// Asks for the cache lines of the bucket at `index`.
-    pub fn prefetch_index(&self, index: u64, _guard: &Guard) {
-        let word = self.load(index);
-        if !word.is_vacant() {
-            word.bucket().iter().for_each(|(_, entry)| prefetch(entry.as_ptr().cast::<u8>()));
-        }
-    }
-
     /// The entry at a random place, or none if the place is empty. With uniform `random` bits every entry is as
     /// likely as any other, because a bucket is chosen first and then one of [`SAMPLE_PLACES`] places in it.
     pub fn sample<'g>(&self, random: u64, _guard: &'g Guard) -> Option<&'g Entry> {
@@ -640,9 +632,7 @@ fn join(parent: Bucket, child: Bucket) -> Bucket {
 fn retire_bucket(bucket: Bucket, guard: &Guard) {
     let address = bucket.as_ptr().expose_provenance();
     // SAFETY: the caller's successful swap unlinked it, so this is the only retirement; readers hold guards.
-    unsafe {
-        retire(guard, move || Bucket::from_ptr(std::ptr::with_exposed_provenance_mut(address)).free())
-    }
+    unsafe { retire(guard, move || Bucket::from_ptr(std::ptr::with_exposed_provenance_mut(address)).free()) }
 }
 
 fn retire_entry(entry: NonNull<Entry>, guard: &Guard) {

@@ -15,6 +15,7 @@ use crate::command::client::Client;
 use crate::command::exec::Worker;
 use crate::command::state::{Server, unix_ms};
 use crate::keyspace::expire::Effort;
+use crate::keyspace::reclaim::collect_idle;
 use crate::sync::epoch;
 
 /// Time that one slice of active expiry may take; it delays the other clients of the worker by as much.
@@ -110,7 +111,10 @@ async fn run(
 async fn expire_keys(local: Rc<Local>, lane: usize) {
     loop {
         let pause = match local.server.keyspace.expiry_effort(unix_ms()) {
-            Effort::None => IDLE_PAUSE,
+            Effort::None => {
+                collect_idle();
+                IDLE_PAUSE
+            }
             Effort::Light => {
                 expire_slice(&local.server, lane);
                 LIGHT_PAUSE

@@ -186,6 +186,18 @@ impl<'a> Reply<'a> {
         self.header(b'*', count);
     }
 
+    /// The place of an array whose replies are written before they are counted: see [`Reply::end_array`].
+    pub fn begin_array(&mut self) -> Mark {
+        self.out.checkpoint()
+    }
+
+    /// Makes the `count` replies that were written since `start` an array.
+    pub fn end_array(&mut self, start: Mark, count: usize) {
+        let mut buffer = itoa::Buffer::new();
+        let digits = buffer.format(count).as_bytes();
+        self.out.insert(start, &[b"*", digits, b"\r\n"].concat());
+    }
+
     /// A map of `count` pairs: each key and each value is a reply. In RESP2 an array of twice as many.
     #[inline]
     pub fn map(&mut self, count: usize) {

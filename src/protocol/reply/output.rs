@@ -74,6 +74,14 @@ impl Output {
         }
     }
 
+    /// Puts `bytes` in front of what has been written since `mark`.
+    pub(super) fn insert(&mut self, mark: Mark, bytes: &[u8]) {
+        self.bytes.splice(mark.bytes..mark.bytes, bytes.iter().copied());
+        for (at, _) in self.large.range_mut(mark.large..) {
+            *at += bytes.len();
+        }
+    }
+
     /// Drops everything, keeping a bounded capacity.
     pub fn clear(&mut self) {
         self.sent = 0;
@@ -216,6 +224,20 @@ mod tests {
         output.write(b"gone");
         output.rollback(mark);
         assert_eq!((all(&output), output.pending()), (b"kept".to_vec(), 4));
+    }
+
+    #[test]
+    fn an_insertion_moves_what_was_written_since() {
+        let mut output = Output::new();
+        output.write_owned(Bytes::from(vec![1; BIG_REPLY]));
+        output.write(b"a");
+        let mark = output.checkpoint();
+        output.write(b"b");
+        output.write_owned(Bytes::from(vec![2; BIG_REPLY]));
+        output.write(b"c");
+        output.insert(mark, b"*3");
+        let expected = [&[1; BIG_REPLY][..], b"a*3b", &[2; BIG_REPLY], b"c"].concat();
+        assert_eq!((all(&output), output.pending()), (expected.clone(), expected.len()));
     }
 
     #[test]

@@ -1,0 +1,32 @@
+//! What clients call the types of values and their representations.
+
+use crate::value::node::NodeKind;
+use crate::value::word::{View, canonical_int};
+
+/// The longest text that Redis keeps in one block with its header.
+const EMBEDDED_MAX: usize = 44;
+
+/// What TYPE answers.
+pub(super) fn type_name(view: View<'_>) -> &'static str {
+    match view {
+        View::Int(_) | View::Short(_) | View::Raw(_) => "string",
+        View::Node(node) => match node.kind() {
+            NodeKind::Text(_) | NodeKind::HyperLogLog(_) => "string",
+        },
+    }
+}
+
+/// What OBJECT ENCODING answers: the name of the representation that Redis would choose for the value.
+pub(super) fn encoding(view: View<'_>) -> &'static str {
+    match view {
+        View::Int(_) => "int",
+        View::Short(_) => "embstr",
+        // Integers beyond 61 bits are held as their digits.
+        View::Raw(text) if canonical_int(text).is_some() => "int",
+        View::Raw(text) if text.len() <= EMBEDDED_MAX => "embstr",
+        View::Raw(_) => "raw",
+        View::Node(node) => match node.kind() {
+            NodeKind::Text(_) | NodeKind::HyperLogLog(_) => "raw",
+        },
+    }
+}
