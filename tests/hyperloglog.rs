@@ -341,3 +341,29 @@ fn what_is_added_after_a_deletion_is_counted() {
     assert_eq!(late.len(), 900);
     assert_eq!(add_each(&mut c, "k", &late), 0, "each of them is in the sketch already");
 }
+
+#[test]
+fn merges_into_a_sketch_that_is_being_added_to_lose_nothing() {
+    let server = TestServer::start();
+    let undisturbed = disturbed(&server, "k", |c, turn| {
+        // Some elements that are in the sketch already, so that the merge itself adds nothing.
+        let other = [b"other0".as_slice(), b"other1"][turn % 2];
+        let _: usize = ask(c, &[b"PFADD", other, element("k", turn % MANY).as_bytes()]);
+        let () = ask(c, &[b"PFMERGE", b"k", other]);
+    });
+    assert_eq!(registers(&mut server.client(), "k"), undisturbed);
+}
+
+#[test]
+fn counts_of_a_sketch_that_is_being_added_to_never_fall() {
+    let server = TestServer::start();
+    let mut last = 0;
+    let undisturbed = disturbed(&server, "k", |c, turn| {
+        let now = if turn % 2 == 0 { count(c, "k") } else { ask(c, &[b"PFCOUNT", b"k", b"nokey"]) };
+        assert!(now >= last, "{now} after {last}");
+        last = now;
+    });
+    let mut c = server.client();
+    assert_eq!(registers(&mut c, "k"), undisturbed);
+    assert_eq!(count(&mut c, "k"), count(&mut c, "alone"));
+}
