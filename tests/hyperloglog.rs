@@ -2,6 +2,7 @@
 
 mod common;
 
+use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -366,4 +367,238 @@ fn counts_of_a_sketch_that_is_being_added_to_never_fall() {
     let mut c = server.client();
     assert_eq!(registers(&mut c, "k"), undisturbed);
     assert_eq!(count(&mut c, "k"), count(&mut c, "alone"));
+}
+
+/// As [`disturbed`], for a disturbance that takes the sketch away: what it returns is merged into `k` at the end.
+fn taken_away(take: impl Fn(&mut Connection) -> Option<Vec<u8>>) {
+    let server = TestServer::start();
+    let undisturbed = disturbed(&server, "k", |c, _| {
+        // So that it is taken away in both of its forms; the key may be absent just now.
+        let _: Result<usize, _> = cmd("PFDEBUG").arg("TODENSE").arg("k").query(c);
+        if let Some(sketch) = take(c) {
+            let () = ask(c, &[b"SET", b"taken", &sketch]);
+            let () = ask(c, &[b"PFMERGE", b"total", b"taken"]);
+        }
+    });
+    let mut c = server.client();
+    let () = ask(&mut c, &[b"PFMERGE", b"total", b"k"]);
+    assert_eq!(registers(&mut c, "total"), undisturbed);
+}
+
+#[test]
+fn getdel_takes_every_acknowledged_element() {
+    taken_away(|c| ask(c, &[b"GETDEL", b"k"]));
+}
+
+#[test]
+fn set_with_get_takes_every_acknowledged_element() {
+    taken_away(|c| ask(c, &[b"SET", b"k", b"HYLL\x01\0\0\0\0\0\0\0\0\0\0\x80\x7f\xff", b"GET"]));
+}
+
+#[test]
+fn rename_takes_every_acknowledged_element() {
+    taken_away(|c| {
+        let renamed: Result<(), _> = cmd("RENAME").arg("k").arg("renamed").query(c);
+        renamed.ok().map(|()| ask(c, &[b"GET", b"renamed"]))
+    });
+}
+
+#[test]
+fn moving_the_deadline_of_a_sketch_that_is_being_added_to_loses_nothing() {
+    let server = TestServer::start();
+    let undisturbed = disturbed(&server, "k", |c, turn| {
+        let when = [b"33177117420".as_slice(), b"33177117421"][turn % 2];
+        assert_eq!(ask::<i64>(c, &[b"EXPIREAT", b"k", when]), 1);
+    });
+    let mut c = server.client();
+    assert_eq!(registers(&mut c, "k"), undisturbed);
+    assert!(ask::<i64>(&mut c, &[b"EXPIRETIME", b"k"]) >= 33_177_117_420);
+}
+
+#[test]
+fn writes_keep_the_deadline() {
+    let server = TestServer::start();
+    let mut c = server.raw();
+    c.check("PFADD a 1 2 3", ":1\r\n");
+    c.check("PFADD dense 4", ":1\r\n");
+    c.check("PFDEBUG TODENSE dense", ":1\r\n");
+    c.check("EXPIREAT a 33177117420", ":1\r\n");
+    for line in ["PFADD a 5", "PFMERGE a dense", "PFADD a 6", "PFMERGE a dense", "PFCOUNT a"] {
+        c.line(line);
+        c.check("EXPIRETIME a", ":33177117420\r\n");
+    }
+    c.check("PFDEBUG ENCODING a", "+dense\r\n");
+    c.check("PFADD b 1", ":1\r\n");
+    c.check("EXPIREAT b 33177117420", ":1\r\n");
+    c.check("PFDEBUG TODENSE b", ":1\r\n");
+    c.check("EXPIRETIME b", ":33177117420\r\n");
+    c.check("PFADD gone 1", ":1\r\n");
+    c.check("PFDEBUG TODENSE gone", ":1\r\n");
+    c.check("PEXPIRE gone 1", ":1\r\n");
+    std::thread::sleep(Duration::from_millis(20));
+    c.check("PFCOUNT gone", ":0\r\n");
+    c.check("PFADD gone", ":1\r\n");
+    c.check("TTL gone", ":-1\r\n");
+}
+
+#[test]
+fn row_39_a_sketch_that_setrange_corrupted_is_refused() {
+    let server = TestServer::start();
+    let mut c = server.raw();
+    c.check("PFADD good 1", ":1\r\n");
+    c.check("PFADD bad a b c", ":1\r\n");
+    c.check("SETRANGE bad 16 zzzzzzzz", ":27\r\n");
+    for line in ["PFCOUNT bad", "PFCOUNT good bad", "PFMERGE good bad", "PFMERGE bad good", "PFADD bad d"] {
+        c.check(line, CORRUPT);
+    }
+    c.check("PFADD dense 1", ":1\r\n");
+    c.check("PFDEBUG TODENSE dense", ":1\r\n");
+    c.check("APPEND dense x", ":12305\r\n");
+    c.check("PFCOUNT dense", NOT_HLL);
+    c.check("PFADD dense 1", NOT_HLL);
+    c.check("PFADD magic 1", ":1\r\n");
+    c.check("PFDEBUG TODENSE magic", ":1\r\n");
+    c.check("SETRANGE magic 0 h", ":12304\r\n");
+    c.check("PFCOUNT magic", NOT_HLL);
+    // Every pattern of a dense sketch's bits is a sketch.
+    c.check("PFADD bits 1", ":1\r\n");
+    c.check("PFDEBUG TODENSE bits", ":1\r\n");
+    c.check("PFCOUNT bits", ":1\r\n");
+    c.check("SETRANGE bits 16 zzzzzzzz", ":12304\r\n");
+    c.check("PFCOUNT bits", ":1\r\n");
+    c.check("PFADD bits 2 3", ":1\r\n");
+    assert!(c.line("PFCOUNT bits") != ":1");
+}
+
+/// A text that was put together in place is a sketch like any other.
+#[test]
+fn a_sketch_is_a_string_to_the_other_commands() {
+    let server = TestServer::start();
+    let (mut raw, mut c) = (server.raw(), server.client());
+    fill(&mut c, "k");
+    raw.check("STRLEN k", ":12304\r\n");
+    raw.check("GETRANGE k 0 3", "$4\r\nHYLL\r\n");
+    raw.check("TYPE k", "+string\r\n");
+    let sketch: Vec<u8> = ask(&mut c, &[b"GET", b"k"]);
+    for part in sketch.chunks(1000) {
+        let _: usize = ask(&mut c, &[b"APPEND", b"joined", part]);
+    }
+    assert_eq!(count(&mut c, "joined"), count(&mut c, "k"));
+    assert_eq!(registers(&mut c, "joined"), registers(&mut c, "k"));
+    raw.check("PFMERGE joined k", "+OK\r\n");
+    add_each(&mut c, "joined", &elements("more", 100));
+    add_each(&mut c, "k", &elements("more", 100));
+    assert_eq!(count(&mut c, "joined"), count(&mut c, "k"));
+    raw.check("PFADD few 1 2 3", ":1\r\n");
+    let few: Vec<u8> = ask(&mut c, &[b"GET", b"few"]);
+    let _: usize = ask(&mut c, &[b"APPEND", b"parts", &few[..10]]);
+    let _: usize = ask(&mut c, &[b"APPEND", b"parts", &few[10..]]);
+    raw.check("PFCOUNT parts few", ":3\r\n");
+    raw.check("PFADD parts 4", ":1\r\n");
+    raw.check("PFCOUNT parts", ":4\r\n");
+}
+
+/// Copies the sketch at `key` as a string.
+fn carry(from: &mut Connection, key: &str, to: &mut Connection, name: &str) {
+    let sketch: Vec<u8> = ask(from, &[b"GET", key.as_bytes()]);
+    let () = ask(to, &[b"SET", name.as_bytes(), &sketch]);
+}
+
+#[test]
+fn get_and_set_move_a_sketch() {
+    let server = TestServer::start();
+    let mut c = server.client();
+    add_each(&mut c, "sparse", &elements("few", 100));
+    fill(&mut c, "dense");
+    for (key, layout) in [("sparse", "sparse"), ("dense", "dense")] {
+        let (mut from, name) = (server.client(), format!("moved-{key}"));
+        carry(&mut from, key, &mut c, &name);
+        assert_eq!(count(&mut c, &name), count(&mut c, key));
+        assert_eq!(encoding(&mut c, &name), layout);
+        assert_eq!(
+            add_each(&mut c, &name, &elements("few", 100)),
+            if key == "sparse" { 0 } else { add_each(&mut c, key, &elements("few", 100)) }
+        );
+        assert_eq!(registers(&mut c, &name), registers(&mut c, key));
+    }
+}
+
+/// The real redis-server, killed when the test ends; none if it is not installed.
+struct Redis {
+    child: Child,
+    port: u16,
+}
+
+impl Redis {
+    fn start() -> Option<Redis> {
+        let port = std::net::TcpListener::bind(("127.0.0.1", 0)).ok()?.local_addr().ok()?.port();
+        let child = Command::new("redis-server")
+            .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .ok()?;
+        Some(Redis { child, port })
+    }
+
+    fn client(&self) -> Connection {
+        let client =
+            redis::Client::open(format!("redis://127.0.0.1:{}/", self.port)).expect("a valid address");
+        for _ in 0..200 {
+            if let Ok(connection) = client.get_connection() {
+                return connection;
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        panic!("redis-server does not start");
+    }
+}
+
+impl Drop for Redis {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+/// Registers and layout agree on both servers, and so does the count.
+#[track_caller]
+fn compare(ours: &mut Connection, theirs: &mut Connection, key: &str) {
+    assert_eq!(encoding(ours, key), encoding(theirs, key), "{key}");
+    assert_eq!(count(ours, key), count(theirs, key), "{key}");
+    let strings: [Vec<u8>; 2] =
+        [ask(ours, &[b"GET", key.as_bytes()]), ask(theirs, &[b"GET", key.as_bytes()])];
+    // Between the two stands the cached cardinality, which Redis writes when it counts.
+    assert_eq!((&strings[0][..8], &strings[0][16..]), (&strings[1][..8], &strings[1][16..]), "{key}");
+}
+
+#[test]
+fn sketches_move_to_redis_and_back() {
+    let Some(redis) = Redis::start() else {
+        println!("redis-server is not installed: nothing to exchange sketches with");
+        return;
+    };
+    let server = TestServer::start();
+    let (mut ours, mut theirs) = (server.client(), redis.client());
+    for (key, size) in [("one", 1), ("few", 100), ("some", 1200), ("many", MANY)] {
+        let list = elements(key, size);
+        assert_eq!(add_each(&mut ours, key, &list), add_each(&mut theirs, key, &list));
+        compare(&mut ours, &mut theirs, key);
+        let (here, there) = (format!("{key}-from-redis"), format!("{key}-from-us"));
+        carry(&mut theirs, key, &mut ours, &here);
+        carry(&mut ours, key, &mut theirs, &there);
+        assert_eq!(count(&mut ours, &here), count(&mut theirs, &there));
+        // Each goes on where the other stopped.
+        let more = elements("more", 300);
+        assert_eq!(add_each(&mut ours, &here, &more), add_each(&mut theirs, &there, &more));
+        carry(&mut theirs, &there, &mut ours, &there);
+        carry(&mut ours, &here, &mut theirs, &there);
+        compare(&mut ours, &mut theirs, &there);
+    }
+    for c in [&mut ours, &mut theirs] {
+        let () = ask(c, &[b"PFMERGE", b"sparse-union", b"one", b"few"]);
+        let () = ask(c, &[b"PFMERGE", b"union", b"one", b"few", b"some", b"many"]);
+    }
+    compare(&mut ours, &mut theirs, "sparse-union");
+    compare(&mut ours, &mut theirs, "union");
 }
