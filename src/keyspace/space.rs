@@ -344,7 +344,10 @@ impl<'g> Space<'g> {
     ) -> Option<R> {
         // SAFETY: loaded under the guard, and a node.
         let node: &Node = unsafe { word.node() };
-        if let (true, Some(dense)) = (thaw, node.as_hyperloglog()) {
+        // A sealed sketch is on its way to its string: whoever needs the successor brings it about.
+        if let Some(dense) = node.as_hyperloglog()
+            && (thaw || dense.is_sealed())
+        {
             self.thaw(entry, word, node, dense);
             return None;
         }

@@ -84,6 +84,14 @@ impl Dense {
         self.shared.raise_all(other.as_bytes().iter().copied().enumerate())
     }
 
+    /// A sketch with other registers and no cached cardinality, whose string keeps this one's out-of-date cardinality
+    /// as Redis does: what PFMERGE makes of its destination.
+    #[must_use]
+    pub fn with_registers(&self, registers: &Registers) -> Dense {
+        // Ordering: Relaxed, see `to_redis_bytes`.
+        Dense::from_registers(registers, self.stale.load(Ordering::Relaxed) | DIRTY)
+    }
+
     /// The estimated number of distinct elements: the cached one, or one that is computed and, unless elements are
     /// being added meanwhile, cached.
     #[must_use]
