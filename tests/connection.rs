@@ -454,17 +454,15 @@ fn the_killed_runs_no_further_command() {
         let writer = std::thread::spawn(move || while stream.write_all(b"INCR n\r\n").is_ok() {});
         while c.line("GET n") == "$-1" {}
         c.read_line();
-        c.check(&format!("CLIENT KILL ID {id}"), ":1\r\n");
-        drop(writer.join());
         let count = |c: &mut Raw| {
             c.send("GET n\r\n");
             c.bulk()
         };
-        // The commands of the window that ran during the kill may still finish, but no later ones.
-        std::thread::sleep(Duration::from_millis(2));
+        c.check(&format!("CLIENT KILL ID {id}"), ":1\r\n");
         let before = count(&mut c);
         std::thread::sleep(Duration::from_millis(3));
         assert_eq!(count(&mut c), before);
+        drop(writer.join());
         c.check("DEL n", ":1\r\n");
     }
 }
@@ -527,8 +525,10 @@ fn timed(c: &mut Raw, line: &str, reply: &str) -> Duration {
 }
 
 /// Well before the end of a pause of [`PAUSE`] milliseconds.
-const SOON: Duration = Duration::from_millis(300);
-const PAUSE: u64 = 800;
+const SOON: Duration = Duration::from_millis(1000);
+const PAUSE: u64 = 1500;
+/// The server's clock counts whole milliseconds.
+const NEARLY_ALL: Duration = Duration::from_millis(PAUSE - 50);
 
 #[test]
 fn pause_of_writes_lets_reads_through() {
@@ -549,7 +549,7 @@ fn pause_of_writes_lets_reads_through() {
     c.check("GET k", "$1\r\nv\r\n");
     c.check("MGET k k", "*2\r\n$1\r\nv\r\n$1\r\nv\r\n");
     other.expect("+OK\r\n$1\r\nw\r\n");
-    assert!(began.elapsed() >= Duration::from_millis(PAUSE));
+    assert!(began.elapsed() >= NEARLY_ALL);
     assert_eq!(field(&list(&mut c, &format!("ID {id}"))[0], "flags"), "N");
     c.check("MSET a 1 b 2", "+OK\r\n");
 }
@@ -566,7 +566,7 @@ fn pause_of_all_holds_every_known_command() {
     );
     other.check("PING", "+PONG\r\n");
     c.check("CLIENT UNPAUSE", "+OK\r\n");
-    assert!(began.elapsed() + Duration::from_millis(50) >= Duration::from_millis(PAUSE));
+    assert!(began.elapsed() >= NEARLY_ALL);
     assert!(timed(&mut c, "PING", "+PONG\r\n") < SOON);
 }
 

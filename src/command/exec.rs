@@ -145,16 +145,12 @@ impl Worker {
         at: &mut usize,
         out: &mut Output,
     ) -> Progress {
-        while *at < decoder.batch_len() && !client.closing {
-            if client.shared.is_killed() {
-                client.closing = true;
-                break;
-            }
+        while *at < decoder.batch_len() && !client.ends() {
             let first = *at;
             let end = (first + WINDOW).min(decoder.batch_len());
             let table = run.server.keyspace.db(client.db).table(run.guard);
             self.prepare(run, table, decoder, first..end);
-            while *at < end && !client.closing {
+            while *at < end && !client.ends() {
                 let prepared = self.window[*at - first];
                 let outcome = if client.replies.on() {
                     self.run_one(run, table, client, decoder.args(*at), prepared, out)
@@ -296,6 +292,9 @@ impl Worker {
         if run.paused(command) {
             return Err(Wait::Paused);
         }
+        if client.ends() {
+            return Ok(());
+        }
         run.call(client, args, command, None, Access::Writing, out);
         Ok(())
     }
@@ -366,9 +365,12 @@ impl Run<'_> {
     ) -> Result<(), Wait> {
         let gate = &self.server.keyspace.gate;
         let _announced = spin(|| gate.announce(self.lane, key.1.stripe()))?;
-        // The look before the announcement does not count for writes: see `pause`.
+        // What was looked at before the announcement does not count for writes: see `pause`, and CLIENT KILL.
         if self.paused(command) {
             return Err(Wait::Paused);
+        }
+        if client.ends() {
+            return Ok(());
         }
         self.call(client, args, command, Some(key), Access::Writing, out);
         Ok(())

@@ -46,6 +46,8 @@ impl Connection {
             }
             self.answer().await?;
         }
+        // Whoever sees the end of the connection does not see it in CLIENT LIST any more.
+        self.local.server.clients.leave(self.client.id);
         self.stream.shutdown().await
     }
 

@@ -94,6 +94,13 @@ impl Client {
         }
     }
 
+    /// Whether no further command of it may run.
+    #[inline]
+    pub fn ends(&mut self) -> bool {
+        self.closing |= self.shared.is_killed();
+        self.closing
+    }
+
     /// Back to what a new connection is, but for the names of its library: `RESET`.
     pub fn reset(&mut self) {
         self.db = 0;

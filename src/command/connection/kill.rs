@@ -1,4 +1,8 @@
 //! CLIENT KILL.
+//!
+//! It runs while every stripe is closed. A writer looks whether it was killed after it has announced itself, so either
+//! KILL waited for the writer, or the writer finds that it was killed: once KILL has answered, its victims change
+//! nothing any more.
 
 use super::hello::DEFAULT_USER;
 use super::list::kind;
