@@ -44,6 +44,14 @@ pub fn wrong_arity(command: &Command) -> String {
     format!("ERR wrong number of arguments for '{}' command", command.name)
 }
 
+/// The refusal of a call whose number of words its handler found wrong, where the arity could not tell.
+#[cold]
+pub fn wrong_words(args: Args<'_>) -> String {
+    let container = String::from_utf8_lossy(args.get(0).unwrap_or_default()).to_ascii_uppercase();
+    let second = shown(args.get(1).unwrap_or_default(), SHOWN_ARGUMENTS);
+    format!("ERR unknown subcommand or wrong number of arguments for '{second}'. Try {container} HELP.")
+}
+
 /// The handler of a container that means nothing by itself.
 pub(super) fn bare(ctx: &mut Ctx<'_>) {
     let text = wrong_arity(ctx.command);

@@ -15,11 +15,11 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use super::client::Client;
+use super::client::{Client, NO_COMMAND};
 use super::keys;
 use super::state::{Server, unix_ms};
 use super::table::{Command, Flags, registry};
-use super::{Ctx, container};
+use super::{Ctx, connection, container};
 use crate::keyspace::bucket::Bucket;
 use crate::keyspace::entry::Entry;
 use crate::keyspace::gate::{Closed, Snapshot, Stripe, stripe_of};
@@ -54,6 +54,20 @@ pub enum Progress {
     Done,
     /// The command at this place met something closed: wait for it and go on there.
     Closed(usize, Closed),
+    /// The command at this place must wait until CLIENT PAUSE is over.
+    Paused(usize),
+}
+
+/// Why a command cannot run now.
+enum Wait {
+    Closed(Closed),
+    Paused,
+}
+
+impl From<Closed> for Wait {
+    fn from(closed: Closed) -> Wait {
+        Wait::Closed(closed)
+    }
 }
 
 /// A command of the window after the first pass.
@@ -109,14 +123,20 @@ impl Worker {
         let mark = out.checkpoint();
         let mut at = from;
         let result = catch_unwind(AssertUnwindSafe(|| self.run_batch(&run, client, decoder, &mut at, out)));
-        result.unwrap_or_else(|_| {
+        let progress = result.unwrap_or_else(|_| {
             // Replies of the batch's earlier commands are whole; the panicking command's may be half written, and so
             // the connection cannot go on.
             let _ = mark;
-            Reply::new(out, client.resp3).error("ERR internal error: the command failed and was abandoned");
+            if client.replies.on() {
+                Reply::new(out, client.resp3)
+                    .error("ERR internal error: the command failed and was abandoned");
+            }
             client.closing = true;
             Progress::Done
-        })
+        });
+        client.held = matches!(progress, Progress::Paused(_));
+        client.publish(run.now);
+        progress
     }
 
     fn run_batch(
@@ -127,15 +147,22 @@ impl Worker {
         at: &mut usize,
         out: &mut Output,
     ) -> Progress {
-        while *at < decoder.batch_len() && !client.closing {
+        while *at < decoder.batch_len() && !client.ends() {
             let first = *at;
             let end = (first + WINDOW).min(decoder.batch_len());
             let table = run.server.keyspace.db(client.db).table(run.guard);
             self.prepare(run, table, decoder, first..end);
-            while *at < end && !client.closing {
+            while *at < end && !client.ends() {
                 let prepared = self.window[*at - first];
-                if let Err(closed) = self.run_one(run, table, client, decoder.args(*at), prepared, out) {
-                    return Progress::Closed(*at, closed);
+                let outcome = if client.replies.on() {
+                    self.run_one(run, table, client, decoder.args(*at), prepared, out)
+                } else {
+                    self.run_muted(run, table, client, decoder.args(*at), prepared, out)
+                };
+                match outcome {
+                    Ok(()) => {}
+                    Err(Wait::Closed(closed)) => return Progress::Closed(*at, closed),
+                    Err(Wait::Paused) => return Progress::Paused(*at),
                 }
                 *at += 1;
             }
@@ -177,6 +204,26 @@ impl Worker {
 
     // -- running ------------------------------------------------------------------------------------------------
 
+    /// A command of a client that has said `CLIENT REPLY OFF` or `SKIP`.
+    #[cold]
+    fn run_muted(
+        &mut self,
+        run: &Run<'_>,
+        table: &Table,
+        client: &mut Client,
+        args: Args<'_>,
+        prepared: Prepared,
+        out: &mut Output,
+    ) -> Result<(), Wait> {
+        client.replies.begin();
+        let mark = out.checkpoint();
+        self.run_one(run, table, client, args, prepared, out)?;
+        if client.replies.end() {
+            out.rollback(mark);
+        }
+        Ok(())
+    }
+
     #[inline]
     fn run_one(
         &mut self,
@@ -186,14 +233,18 @@ impl Worker {
         args: Args<'_>,
         prepared: Prepared,
         out: &mut Output,
-    ) -> Result<(), Closed> {
-        let Some((_, command)) = prepared.command else {
-            Reply::new(out, client.resp3).error(&container::unknown(args));
+    ) -> Result<(), Wait> {
+        let Some((id, command)) = prepared.command else {
+            answer_unknown(client, args, out);
             return Ok(());
         };
+        client.last_command = id as u16;
         if !command.accepts(args.len()) {
             Reply::new(out, client.resp3).error(&container::wrong_arity(command));
             return Ok(());
+        }
+        if run.paused(command) {
+            return Err(Wait::Paused);
         }
         if command.keys.is_empty() && !command.flags.intersects(Flags::CLOSES_ALL.union(Flags::STABLE)) {
             run.call(client, args, command, None, Access::Reading, out);
@@ -206,7 +257,7 @@ impl Worker {
         if command.writes() {
             run.write_one(client, args, command, (prepared.key_at, key), out)
         } else {
-            run.read_one(client, args, command, (prepared.key_at, key), out)
+            Ok(run.read_one(client, args, command, (prepared.key_at, key), out)?)
         }
     }
 
@@ -218,7 +269,7 @@ impl Worker {
         args: Args<'_>,
         command: &'static Command,
         out: &mut Output,
-    ) -> Result<(), Closed> {
+    ) -> Result<(), Wait> {
         let gate = &run.server.keyspace.gate;
         let all = command.flags.contains(Flags::CLOSES_ALL);
         if !command.writes() && !all {
@@ -240,6 +291,12 @@ impl Worker {
         } else {
             gate.close(self.lane, self.stripes(run.server, command, args))?
         };
+        if run.paused(command) {
+            return Err(Wait::Paused);
+        }
+        if client.ends() {
+            return Ok(());
+        }
         run.call(client, args, command, None, Access::Writing, out);
         Ok(())
     }
@@ -284,6 +341,11 @@ fn single_key(command: &Command, words: usize) -> Option<usize> {
 }
 
 impl Run<'_> {
+    #[inline]
+    fn paused(&self, command: &Command) -> bool {
+        self.server.pause.holds(command, self.now)
+    }
+
     /// The call's key, with the entry that the batch found if it is still the key's.
     #[inline]
     fn key<'k>(&'k self, table: &Table, client: &Client, prepared: &Prepared, args: Args<'k>) -> Key<'k> {
@@ -305,9 +367,16 @@ impl Run<'_> {
         command: &'static Command,
         key: (usize, Key<'_>),
         out: &mut Output,
-    ) -> Result<(), Closed> {
+    ) -> Result<(), Wait> {
         let gate = &self.server.keyspace.gate;
         let _announced = spin(|| gate.announce(self.lane, key.1.stripe()))?;
+        // What was looked at before the announcement does not count for writes: see `pause`, and CLIENT KILL.
+        if self.paused(command) {
+            return Err(Wait::Paused);
+        }
+        if client.ends() {
+            return Ok(());
+        }
         self.call(client, args, command, Some(key), Access::Writing, out);
         Ok(())
     }
@@ -340,10 +409,23 @@ impl Run<'_> {
         out: &mut Output,
     ) {
         let space = Space::new(&self.server.keyspace, client.db, self.guard, self.lane, self.now, access);
+        // TOUCH is there to move the clock, whatever its client said.
+        let space = space.touching(!client.no_touch || command.name == "touch");
         let reply = Reply::new(out, client.resp3);
         let mut ctx = Ctx { server: self.server, client, space: &space, args, reply, command, first_key };
         (command.handler)(&mut ctx);
     }
+}
+
+#[cold]
+fn answer_unknown(client: &mut Client, args: Args<'_>, out: &mut Output) {
+    client.last_command = NO_COMMAND;
+    if connection::is_of_a_browser(args) {
+        connection::log_attack(client);
+        client.closing = true;
+        return;
+    }
+    Reply::new(out, client.resp3).error(&container::unknown(args));
 }
 
 /// Tries a few times, because most sections are over in less than a microsecond.

@@ -5,8 +5,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use super::client::Clients;
+use super::pause::Pause;
 use crate::config::Config;
 use crate::keyspace::Keyspace;
+
+/// The version of Redis whose behaviour this server has: what HELLO and INFO tell libraries that look.
+pub const REDIS_VERSION: &str = "7.2.0";
 
 /// The server: configuration, keys and clients.
 pub struct Server {
@@ -16,6 +20,8 @@ pub struct Server {
     pub keyspace: Keyspace,
     /// Who is connected.
     pub clients: Clients,
+    /// CLIENT PAUSE.
+    pub pause: Pause,
     /// When the process started.
     pub started: Instant,
     /// Forty random hexadecimal digits that tell this run from others.
@@ -32,6 +38,7 @@ impl Server {
             keyspace: Keyspace::new(databases, workers, unix_ms()),
             config,
             clients: Clients::default(),
+            pause: Pause::default(),
             started: Instant::now(),
             run_id: random_hex(40),
             workers,

@@ -54,6 +54,8 @@ pub struct Space<'g> {
     /// Unix time in milliseconds, the same for all of a command.
     pub now: u64,
     access: Access,
+    /// Whether reads move the access clock.
+    touches: bool,
 }
 
 /// A key that is there, with what its slot said.
@@ -126,12 +128,19 @@ impl<'g> Space<'g> {
         access: Access,
     ) -> Space<'g> {
         let table = keyspace.db(db).table(guard);
-        Space { keyspace, db, table, guard, lane, now, access }
+        Space { keyspace, db, table, guard, lane, now, access, touches: true }
+    }
+
+    /// The same view for a client whose reads move the access clock or, after `CLIENT NO-TOUCH ON`, leave it alone.
+    #[inline]
+    pub fn touching(self, touches: bool) -> Space<'g> {
+        Space { touches, ..self }
     }
 
     /// The same command's view of another database.
     pub fn other(&self, db: usize) -> Space<'g> {
-        Space::new(self.keyspace, db, self.guard, self.lane, self.now, self.access)
+        let other = Space::new(self.keyspace, db, self.guard, self.lane, self.now, self.access);
+        other.touching(self.touches)
     }
 
     /// The table, for walks.
@@ -186,7 +195,7 @@ impl<'g> Space<'g> {
     #[inline]
     pub fn read<'a>(&'a self, key: Key<'a>) -> Option<Live<'a>> {
         let live = self.inspect(key);
-        if let Some(live) = &live {
+        if let (Some(live), true) = (&live, self.touches) {
             live.entry.touch(self.clock());
         }
         live

@@ -3,6 +3,7 @@
 //! A client that does not read its replies is not read from: the task waits in the write. Nothing that belongs to the
 //! keyspace (guard, announcement, latch) lives across an await.
 
+use std::os::fd::AsRawFd;
 use std::rc::Rc;
 
 use bytes::Buf;
@@ -20,6 +21,7 @@ const WRITE_AT: usize = 64 * 1024;
 
 struct Connection {
     local: Rc<Local>,
+    /// Dropped before the stream, so that nobody shuts another file down in its place.
     client: Client,
     decoder: Decoder,
     out: Output,
@@ -29,6 +31,7 @@ struct Connection {
 /// Serves a connection until it ends.
 pub(super) async fn serve(local: Rc<Local>, arrival: Arrival) {
     let Ok(stream) = TcpStream::from_std(arrival.stream) else { return };
+    arrival.client.attach(stream.as_raw_fd());
     let decoder = Decoder::new(Limits::default());
     let mut connection = Connection { local, client: arrival.client, decoder, out: Output::new(), stream };
     // An error of the socket means that the client is gone: there is nobody to tell.
@@ -43,6 +46,8 @@ impl Connection {
             }
             self.answer().await?;
         }
+        // Whoever sees the end of the connection does not see it in CLIENT LIST any more.
+        self.local.server.clients.leave(self.client.id);
         self.stream.shutdown().await
     }
 
@@ -55,7 +60,9 @@ impl Connection {
             if let Parsed::Failed(error) = parsed
                 && !self.client.closing
             {
-                Reply::new(&mut self.out, self.client.resp3).error(&format!("ERR {error}"));
+                if self.client.replies.on() {
+                    Reply::new(&mut self.out, self.client.resp3).error(&format!("ERR {error}"));
+                }
                 self.client.closing = true;
             }
             let more = parsed == Parsed::Full && !self.client.closing;
@@ -81,6 +88,11 @@ impl Connection {
             );
             match progress {
                 Progress::Done => return Ok(()),
+                Progress::Paused(at) => {
+                    from = at;
+                    self.flush().await?;
+                    self.local.server.pause.over().await;
+                }
                 Progress::Closed(at, closed) => {
                     from = at;
                     self.flush().await?;
@@ -91,12 +103,14 @@ impl Connection {
     }
 
     async fn flush(&mut self) -> std::io::Result<()> {
+        self.client.publish_buffers(&self.decoder, &self.out);
         while self.out.has_remaining() {
             if self.stream.write_buf(&mut self.out).await? == 0 {
                 return Err(std::io::ErrorKind::WriteZero.into());
             }
         }
         self.out.clear();
+        self.client.publish_buffers(&self.decoder, &self.out);
         Ok(())
     }
 }

@@ -110,7 +110,9 @@ async fn run(
 /// Active expiry: slices of a walk, as many as what is due deserves.
 async fn expire_keys(local: Rc<Local>, lane: usize) {
     loop {
-        let pause = match local.server.keyspace.expiry_effort(unix_ms()) {
+        let now = unix_ms();
+        let pause = match local.server.keyspace.expiry_effort(now) {
+            _ if local.server.pause.active(now) => IDLE_PAUSE,
             Effort::None => {
                 collect_idle();
                 IDLE_PAUSE

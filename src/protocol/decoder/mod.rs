@@ -431,6 +431,12 @@ impl Decoder {
         self.big.is_some() || self.partial.base < self.buffer.bytes.len()
     }
 
+    /// Bytes that have been received of the command that is incomplete, or of the commands behind a full batch.
+    pub fn unparsed(&self) -> usize {
+        let big = self.big.as_ref().map_or(0, |big| big.bytes.len());
+        self.buffer.bytes.len() - self.partial.base + big
+    }
+
     /// Bytes allocated, for the accounting of a client's memory.
     pub fn memory(&self) -> usize {
         let big = self.big.as_ref().map_or(0, |big| big.bytes.capacity());

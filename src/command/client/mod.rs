@@ -1,0 +1,177 @@
+//! A connection as commands see it, and the register of all of them.
+//!
+//! [`Client`] belongs to the connection's task. What others may see of it is in [`Shared`]: the owner publishes it when
+//! a batch has run and when bytes move, not with every command, so that the owner's fields cost what plain fields cost.
+
+mod register;
+
+pub use register::{Clients, Kind, Marks, Names, Shared};
+
+use std::os::fd::RawFd;
+use std::sync::Arc;
+
+use crate::protocol::decoder::Decoder;
+use crate::protocol::reply::Output;
+use crate::sync::Ordering;
+
+/// Stands for the number of a command that no table has.
+pub const NO_COMMAND: u16 = u16::MAX;
+
+/// What becomes of the replies to a client's commands: `CLIENT REPLY`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Replies {
+    /// They are sent.
+    On,
+    /// They are sent again from the command after the next.
+    SkipNext,
+    /// The running command's is dropped.
+    Skip,
+    /// They are dropped until the client says otherwise.
+    Off,
+}
+
+impl Replies {
+    /// Whether the client gets replies.
+    #[inline]
+    pub fn on(self) -> bool {
+        self == Replies::On
+    }
+
+    /// A command begins (or begins again, after it waited for the gate).
+    pub fn begin(&mut self) {
+        if *self == Replies::SkipNext {
+            *self = Replies::Skip;
+        }
+    }
+
+    /// A command ended: whether what it wrote must be dropped.
+    pub fn end(&mut self) -> bool {
+        let dropped = *self != Replies::On;
+        if *self == Replies::Skip {
+            *self = Replies::On;
+        }
+        dropped
+    }
+}
+
+/// The state of one connection, owned by its task.
+pub struct Client {
+    /// Its number, never used twice.
+    pub id: u64,
+    /// The selected database.
+    pub db: usize,
+    /// It has said `HELLO 3`.
+    pub resp3: bool,
+    /// The connection closes when the replies so far are sent.
+    pub closing: bool,
+    /// Whether its replies are sent.
+    pub replies: Replies,
+    /// Its memory is not taken back when clients use too much.
+    pub no_evict: bool,
+    /// Its reads leave the access clocks of keys alone.
+    pub no_touch: bool,
+    /// Its command waits until a pause is over.
+    pub held: bool,
+    /// Number of the last command in the table, or [`NO_COMMAND`].
+    pub last_command: u16,
+    /// What others may see of it.
+    pub shared: Arc<Shared>,
+}
+
+impl Client {
+    fn new(shared: Arc<Shared>) -> Client {
+        Client {
+            id: shared.id,
+            db: 0,
+            resp3: false,
+            closing: false,
+            replies: Replies::On,
+            no_evict: false,
+            no_touch: false,
+            held: false,
+            last_command: NO_COMMAND,
+            shared,
+        }
+    }
+
+    /// Whether no further command of it may run.
+    #[inline]
+    pub fn ends(&mut self) -> bool {
+        self.closing |= self.shared.is_killed();
+        self.closing
+    }
+
+    /// Back to what a new connection is, but for the names of its library: `RESET`.
+    pub fn reset(&mut self) {
+        self.db = 0;
+        self.resp3 = false;
+        self.no_evict = false;
+        self.no_touch = false;
+        if self.replies == Replies::Off {
+            self.replies = Replies::On;
+        }
+        self.shared.names().name.clear();
+    }
+
+    /// Names the client's socket, so that others can end it. It must stay open until the client is dropped, or
+    /// [`Clients::leave`] was called for it.
+    pub fn attach(&self, fd: RawFd) {
+        self.shared.attach(fd);
+    }
+
+    /// Shows others what the commands so far have made of the client; `now` is Unix time in milliseconds.
+    pub fn publish(&self, now: u64) {
+        // Ordering: Relaxed, because each of these is only ever shown to people.
+        let seen = &self.shared.seen;
+        seen.active_ms.store(now, Ordering::Relaxed);
+        seen.db.store(self.db as u32, Ordering::Relaxed);
+        seen.command.store(u32::from(self.last_command), Ordering::Relaxed);
+        seen.marks.store(self.marks().bits(), Ordering::Relaxed);
+    }
+
+    /// Shows others what the connection's buffers hold.
+    pub fn publish_buffers(&self, decoder: &Decoder, out: &Output) {
+        let seen = &self.shared.seen;
+        seen.unparsed.store(decoder.unparsed(), Ordering::Relaxed);
+        seen.input_memory.store(decoder.memory(), Ordering::Relaxed);
+        seen.unsent.store(out.pending(), Ordering::Relaxed);
+        seen.output_memory.store(out.memory(), Ordering::Relaxed);
+    }
+
+    fn marks(&self) -> Marks {
+        let mut marks = Marks::empty();
+        marks.set(Marks::RESP3, self.resp3);
+        marks.set(Marks::NO_EVICT, self.no_evict);
+        marks.set(Marks::NO_TOUCH, self.no_touch);
+        marks.set(Marks::BLOCKED, self.held);
+        marks.set(Marks::CLOSING, self.closing);
+        marks
+    }
+}
+
+impl Drop for Client {
+    /// Nobody may shut the socket down from here on, because its number may come to mean another file.
+    fn drop(&mut self) {
+        self.shared.detach();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn skip_drops_one_reply_and_off_all() {
+        let mut replies = Replies::SkipNext;
+        replies.begin();
+        // The gate sent the command to sleep, and it begins again.
+        replies.begin();
+        assert!(replies.end());
+        assert_eq!(replies, Replies::On);
+        replies = Replies::Off;
+        for _ in 0..2 {
+            replies.begin();
+            assert!(replies.end());
+        }
+    }
+}
