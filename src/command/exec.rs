@@ -19,7 +19,7 @@ use super::client::Client;
 use super::keys;
 use super::state::{Server, unix_ms};
 use super::table::{Command, Flags, registry};
-use super::{Ctx, error};
+use super::{Ctx, container};
 use crate::keyspace::bucket::Bucket;
 use crate::keyspace::entry::Entry;
 use crate::keyspace::gate::{Closed, Snapshot, Stripe, stripe_of};
@@ -186,12 +186,11 @@ impl Worker {
         out: &mut Output,
     ) -> Result<(), Closed> {
         let Some((_, command)) = prepared.command else {
-            Reply::new(out, client.resp3).error(&unknown_command(args));
+            Reply::new(out, client.resp3).error(&container::unknown(args));
             return Ok(());
         };
         if !command.accepts(args.len()) {
-            let text = format!("ERR wrong number of arguments for '{}' command", command.name);
-            Reply::new(out, client.resp3).error(&text);
+            Reply::new(out, client.resp3).error(&container::wrong_arity(command));
             return Ok(());
         }
         if command.keys.is_empty() && !command.flags.intersects(Flags::CLOSES_ALL.union(Flags::STABLE)) {
@@ -259,7 +258,7 @@ impl Worker {
 impl Prepared {
     #[inline]
     fn new(server: &Server, args: Args<'_>) -> Prepared {
-        let command = args.get(0).and_then(|name| registry().find(name));
+        let command = registry().resolve(args);
         let mut prepared = Prepared { command, key_at: 0, hash: 0, bucket: None, entry: None };
         if let Some((_, command)) = command
             && let Some(at) = single_key(command, args.len())
@@ -354,18 +353,4 @@ fn spin<T>(mut attempt: impl FnMut() -> Result<T, Closed>) -> Result<T, Closed> 
         last = attempt();
     }
     last
-}
-
-#[cold]
-fn unknown_command(args: Args<'_>) -> String {
-    let shown = |arg: &[u8], most: usize| String::from_utf8_lossy(&arg[..arg.len().min(most)]).into_owned();
-    let mut rest = String::new();
-    for arg in args.iter().skip(1) {
-        if rest.len() >= error::SHOWN_ARGUMENTS {
-            break;
-        }
-        rest.push_str(&format!("'{}' ", shown(arg, error::SHOWN_ARGUMENTS - rest.len())));
-    }
-    let name = shown(args.get(0).unwrap_or_default(), error::SHOWN_ARGUMENTS);
-    format!("ERR unknown command '{name}', with args beginning with: {rest}")
 }

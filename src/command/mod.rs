@@ -5,6 +5,7 @@
 
 pub mod client;
 pub mod connection;
+pub mod container;
 pub mod error;
 pub mod exec;
 pub mod expire;

@@ -7,6 +7,7 @@ use bitflags::bitflags;
 
 use super::Ctx;
 use super::keys::KeySpec;
+use crate::protocol::args::{Args, eq_ignore_case};
 
 bitflags! {
     /// What a command does, with the names that COMMAND INFO shows.
@@ -122,7 +123,7 @@ pub type Handler = fn(&mut Ctx<'_>);
 
 /// One command, or one subcommand of a container.
 pub struct Command {
-    /// The name in lower case.
+    /// The name in lower case; of a container's command both names, as in `client|kill`.
     pub name: &'static str,
     /// Words with the name; negative for "at least".
     pub arity: i32,
@@ -180,10 +181,21 @@ impl Command {
         self
     }
 
-    /// The same command as the container of others.
+    /// A command that only contains others.
+    pub const fn container(name: &'static str, subcommands: &'static [Command]) -> Command {
+        let bare = Command::new(name, -2, Flags::empty(), Categories::empty(), &[], super::container::bare);
+        bare.with(subcommands)
+    }
+
+    /// The same command as the container of others, whose names begin with its own: `client|kill`.
     pub const fn with(mut self, subcommands: &'static [Command]) -> Command {
         self.subcommands = subcommands;
         self
+    }
+
+    /// The word that a client sends for it: the name, of a container's command the second part of it.
+    pub fn word(&self) -> &'static str {
+        self.name.split_once('|').map_or(self.name, |(_, word)| word)
     }
 
     /// Whether it changes keys.
@@ -226,8 +238,14 @@ impl Command {
 }
 
 /// Every command of the server, found by name with one probe.
+///
+/// Commands are numbered: first those of the families, then those of each container in turn.
 pub struct Registry {
     commands: Vec<&'static Command>,
+    /// How many of them stand by themselves.
+    families: usize,
+    /// Of each command, the number of the first that it contains.
+    contained: Vec<u16>,
     slots: Box<[u16]>,
     seed: u64,
 }
@@ -257,12 +275,18 @@ fn digest(name: &[u8]) -> u64 {
 
 impl Registry {
     fn build(families: &[&'static [Command]]) -> Registry {
-        let commands: Vec<&'static Command> = families.iter().flat_map(|family| family.iter()).collect();
+        let mut commands: Vec<&'static Command> = families.iter().flat_map(|family| family.iter()).collect();
+        let outer = commands.clone();
+        let mut contained = Vec::new();
+        for command in &outer {
+            contained.push(u16::try_from(commands.len()).expect("few commands"));
+            commands.extend(command.subcommands);
+        }
         // The golden ratio's bits first; a few tries always find a multiplier under which no two names meet.
         let mut seed = 0x9e37_79b9_7f4a_7c15u64;
         loop {
-            if let Some(slots) = Self::place(&commands, seed) {
-                return Registry { commands, slots, seed };
+            if let Some(slots) = Self::place(&outer, seed) {
+                return Registry { commands, families: outer.len(), contained, slots, seed };
             }
             seed = seed.wrapping_mul(0xd128_2b8a_6e2b_5a21) | 1;
         }
@@ -280,7 +304,7 @@ impl Registry {
         Some(slots)
     }
 
-    /// The command called `name`, in any case, with its number.
+    /// The command or container called `name`, in any case, with its number.
     #[inline]
     pub fn find(&self, name: &[u8]) -> Option<(usize, &'static Command)> {
         let slot = (digest(name).wrapping_mul(self.seed) >> SHIFT) as usize;
@@ -289,8 +313,37 @@ impl Registry {
         command.name.as_bytes().eq_ignore_ascii_case(name).then_some((id, command))
     }
 
-    /// All commands, in the order of their numbers.
+    /// What a call runs, with its number: the command, or what the second word means inside a container. None if
+    /// there is no such command: [`container::unknown`](super::container::unknown) has the words for it.
+    #[inline]
+    pub fn resolve(&self, args: Args<'_>) -> Option<(usize, &'static Command)> {
+        let (id, command) = self.find(args.get(0)?)?;
+        match args.get(1) {
+            Some(word) if !command.subcommands.is_empty() => self.inside(id, command, word),
+            _ => Some((id, command)),
+        }
+    }
+
+    fn inside(&self, id: usize, container: &Command, word: &[u8]) -> Option<(usize, &'static Command)> {
+        let same = |command: &Command| eq_ignore_case(command.word().as_bytes(), word);
+        let at = container.subcommands.iter().position(same)?;
+        Some((usize::from(self.contained[id]) + at, &container.subcommands[at]))
+    }
+
+    /// The command of this full name, `get` or `client|kill`, in any case, with its number.
+    pub fn find_full(&self, name: &[u8]) -> Option<(usize, &'static Command)> {
+        let Some(at) = name.iter().position(|&byte| byte == b'|') else { return self.find(name) };
+        let (id, container) = self.find(&name[..at])?;
+        self.inside(id, container, &name[at + 1..])
+    }
+
+    /// The commands and containers, in the order of their numbers.
     pub fn all(&self) -> &[&'static Command] {
+        &self.commands[..self.families]
+    }
+
+    /// Every command that has a number, those inside containers too, in the order of their numbers.
+    pub fn numbered(&self) -> &[&'static Command] {
         &self.commands
     }
 }
@@ -316,6 +369,28 @@ mod tests {
         }
         for name in ["", "g", "gett", "ge\0", "nosuchcommandatall"] {
             assert!(registry().find(name.as_bytes()).is_none(), "{name}");
+        }
+    }
+
+    #[test]
+    fn every_numbered_command_is_found_by_its_full_name() {
+        for (id, command) in registry().numbered().iter().enumerate() {
+            let upper = command.name.to_ascii_uppercase();
+            let found = registry().find_full(upper.as_bytes());
+            assert_eq!(found.map(|(found, command)| (found, command.name)), Some((id, command.name)));
+        }
+        for name in ["get|x", "|get", "client|", "client|nosuch", "client|id|x"] {
+            assert!(registry().find_full(name.as_bytes()).is_none(), "{name}");
+        }
+    }
+
+    #[test]
+    fn contained_commands_are_named_after_their_container() {
+        for container in registry().all() {
+            for command in container.subcommands {
+                assert_eq!(command.name, format!("{}|{}", container.name, command.word()));
+                assert!(command.subcommands.is_empty(), "{} contains nothing further", command.name);
+            }
         }
     }
 }
