@@ -18,6 +18,16 @@ pub struct Client {
     pub shared: Arc<Shared>,
 }
 
+impl Client {
+    /// Whether it comes from this machine, over loopback.
+    pub fn is_local(&self) -> bool {
+        self.shared
+            .addr
+            .parse::<std::net::SocketAddr>()
+            .is_ok_and(|addr| addr.ip().to_canonical().is_loopback())
+    }
+}
+
 /// The part of a client that other connections look at and act on.
 #[derive(Debug)]
 pub struct Shared {

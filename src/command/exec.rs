@@ -18,6 +18,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use super::client::Client;
 use super::keys;
 use super::state::{Server, unix_ms};
+use super::stats::Stats;
 use super::table::{Command, Flags, registry};
 use super::{Ctx, container};
 use crate::keyspace::bucket::Bucket;
@@ -27,7 +28,7 @@ use crate::keyspace::table::{Table, prefetch};
 use crate::keyspace::{Access, Key, Space};
 use crate::protocol::args::Args;
 use crate::protocol::decoder::Decoder;
-use crate::protocol::reply::{Output, Reply};
+use crate::protocol::reply::{Mark, Output, Reply};
 use crate::sync::epoch::{Guard, pin};
 
 /// Commands whose lookups overlap. More of them would push each other's lines out of the first-level cache.
@@ -40,7 +41,6 @@ const CLOSED_SPINS: usize = 64;
 /// What a worker thread keeps between batches.
 pub struct Worker {
     lane: usize,
-    /// Calls per command, by the number in the table.
     window: Vec<Prepared>,
     key_places: Vec<usize>,
     snapshot: Snapshot,
@@ -64,6 +64,13 @@ struct Prepared {
     hash: u64,
     bucket: Option<Bucket>,
     entry: Option<std::ptr::NonNull<Entry>>,
+}
+
+/// How far a batch is: the command to run next, and where its reply will begin.
+#[derive(Clone, Copy)]
+struct Place {
+    at: usize,
+    mark: Mark,
 }
 
 /// Everything that is the same for the commands of one run.
@@ -104,14 +111,15 @@ impl Worker {
     ) -> Progress {
         let guard = pin();
         let run = Run { server, guard: &guard, now: unix_ms(), lane: self.lane };
-        let mark = out.checkpoint();
-        let mut at = from;
-        let result = catch_unwind(AssertUnwindSafe(|| self.run_batch(&run, client, decoder, &mut at, out)));
+        let mut place = Place { at: from, mark: out.checkpoint() };
+        let result =
+            catch_unwind(AssertUnwindSafe(|| self.run_batch(&run, client, decoder, &mut place, out)));
+        server.stats.processed(self.lane, place.at - from);
         result.unwrap_or_else(|_| {
-            // Replies of the batch's earlier commands are whole; the panicking command's may be half written, and so
-            // the connection cannot go on.
-            let _ = mark;
+            // The command may have written half a reply, and may have done half its work.
+            out.rollback(place.mark);
             Reply::new(out, client.resp3).error("ERR internal error: the command failed and was abandoned");
+            run.count(registry().resolve(decoder.args(place.at)).map(|(id, _)| id), out);
             client.closing = true;
             Progress::Done
         })
@@ -122,20 +130,20 @@ impl Worker {
         run: &Run<'_>,
         client: &mut Client,
         decoder: &Decoder,
-        at: &mut usize,
+        place: &mut Place,
         out: &mut Output,
     ) -> Progress {
-        while *at < decoder.batch_len() && !client.closing {
-            let first = *at;
+        while place.at < decoder.batch_len() && !client.closing {
+            let first = place.at;
             let end = (first + WINDOW).min(decoder.batch_len());
             let table = run.server.keyspace.db(client.db).table(run.guard);
             self.prepare(run, table, decoder, first..end);
-            while *at < end && !client.closing {
-                let prepared = self.window[*at - first];
-                if let Err(closed) = self.run_one(run, table, client, decoder.args(*at), prepared, out) {
-                    return Progress::Closed(*at, closed);
+            while place.at < end && !client.closing {
+                let prepared = self.window[place.at - first];
+                if let Err(closed) = self.run_one(run, table, client, decoder.args(place.at), prepared, out) {
+                    return Progress::Closed(place.at, closed);
                 }
-                *at += 1;
+                *place = Place { at: place.at + 1, mark: out.checkpoint() };
             }
         }
         Progress::Done
@@ -185,14 +193,31 @@ impl Worker {
         prepared: Prepared,
         out: &mut Output,
     ) -> Result<(), Closed> {
-        let Some((_, command)) = prepared.command else {
+        let Some((id, command)) = prepared.command else {
             Reply::new(out, client.resp3).error(&container::unknown(args));
+            run.count_refusal(None, out);
             return Ok(());
         };
         if !command.accepts(args.len()) {
             Reply::new(out, client.resp3).error(&container::wrong_arity(command));
+            run.count_refusal(Some(id), out);
             return Ok(());
         }
+        self.run_known(run, table, client, args, (prepared, command), out)?;
+        run.count(Some(id), out);
+        Ok(())
+    }
+
+    #[inline]
+    fn run_known(
+        &mut self,
+        run: &Run<'_>,
+        table: &Table,
+        client: &mut Client,
+        args: Args<'_>,
+        (prepared, command): (Prepared, &'static Command),
+        out: &mut Output,
+    ) -> Result<(), Closed> {
         if command.keys.is_empty() && !command.flags.intersects(Flags::CLOSES_ALL.union(Flags::STABLE)) {
             run.call(client, args, command, None, Access::Reading, out);
             return Ok(());
@@ -292,6 +317,32 @@ impl Run<'_> {
         Key { bytes, hash: prepared.hash, hint: hint.filter(|entry| entry.key() == bytes) }
     }
 
+    /// Counts a call that has run and replied.
+    #[inline]
+    fn count(&self, id: Option<usize>, out: &mut Output) {
+        let stats = &self.server.stats;
+        if let Some(id) = id {
+            stats.called(self.lane, id);
+        }
+        if out.has_error() {
+            self.count_error(id, out, Stats::failed);
+        }
+    }
+
+    #[cold]
+    fn count_refusal(&self, id: Option<usize>, out: &mut Output) {
+        self.count_error(id, out, Stats::rejected);
+    }
+
+    #[cold]
+    fn count_error(&self, id: Option<usize>, out: &mut Output, of: fn(&Stats, usize, usize, &[u8])) {
+        let code = out.take_error().unwrap_or_default();
+        match id {
+            Some(id) => of(&self.server.stats, self.lane, id, code),
+            None => self.server.stats.error(self.lane, code),
+        }
+    }
+
     #[inline]
     fn write_one(
         &self,
@@ -354,3 +405,7 @@ fn spin<T>(mut attempt: impl FnMut() -> Result<T, Closed>) -> Result<T, Closed> 
     }
     last
 }
+
+#[cfg(test)]
+#[path = "exec_tests.rs"]
+pub(super) mod tests;

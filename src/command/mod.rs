@@ -14,6 +14,7 @@ pub mod key;
 pub mod keys;
 pub mod server;
 pub mod state;
+pub mod stats;
 pub mod string;
 pub mod table;
 
@@ -33,6 +34,8 @@ pub(crate) const FAMILIES: &[&[Command]] = &[
     hyperloglog::COMMANDS,
     connection::COMMANDS,
     server::COMMANDS,
+    #[cfg(test)]
+    exec::tests::COMMANDS,
 ];
 
 /// What a handler works with.

@@ -1,14 +1,15 @@
 //! What all workers share.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::watch;
 
 use super::client::Clients;
+use super::stats::Stats;
 use crate::config::Config;
 use crate::keyspace::Keyspace;
+use crate::sync::{AtomicBool, AtomicU64, Ordering};
 
 /// The server: configuration, keys and clients.
 pub struct Server {
@@ -22,6 +23,8 @@ pub struct Server {
     pub started: Instant,
     /// Forty random hexadecimal digits that tell this run from others.
     pub run_id: String,
+    /// Forty random hexadecimal digits that name the history of this data set.
+    pub replication_id: String,
     /// How many workers run commands; their lanes have the numbers below it.
     pub workers: usize,
     /// Asks the process to end.
@@ -30,6 +33,10 @@ pub struct Server {
     pub total_connections_received: AtomicU64,
     /// Connections that were refused because `maxclients` were connected.
     pub rejected_connections: AtomicU64,
+    /// Counters of commands and errors.
+    pub stats: Stats,
+    /// Whether keys that fell due are looked for; DEBUG SET-ACTIVE-EXPIRE switches it off. Reads find them anyway.
+    pub active_expiry: AtomicBool,
 }
 
 /// The wish that the process ends: SIGINT, SIGTERM and SHUTDOWN utter it, the listener and the workers obey. It cannot
@@ -68,10 +75,13 @@ impl Server {
             clients: Clients::default(),
             started: Instant::now(),
             run_id: random_hex(40),
+            replication_id: random_hex(40),
             workers,
             shutdown: Shutdown::default(),
             total_connections_received: AtomicU64::new(0),
             rejected_connections: AtomicU64::new(0),
+            stats: Stats::new(workers),
+            active_expiry: AtomicBool::new(true),
         }
     }
 }
