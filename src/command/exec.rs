@@ -18,9 +18,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use super::client::Client;
 use super::keys;
 use super::state::{Server, unix_ms};
-use super::stats::Stats;
 use super::table::{Command, Flags, registry};
-use super::{Ctx, container};
+use super::{Ctx, container, stats};
 use crate::keyspace::bucket::Bucket;
 use crate::keyspace::entry::Entry;
 use crate::keyspace::gate::{Closed, Snapshot, Stripe, stripe_of};
@@ -79,6 +78,7 @@ struct Run<'a> {
     guard: &'a Guard,
     now: u64,
     lane: usize,
+    counters: &'a stats::Lane,
 }
 
 impl Worker {
@@ -110,11 +110,12 @@ impl Worker {
         out: &mut Output,
     ) -> Progress {
         let guard = pin();
-        let run = Run { server, guard: &guard, now: unix_ms(), lane: self.lane };
+        let counters = server.stats.lane(self.lane);
+        let run = Run { server, guard: &guard, now: unix_ms(), lane: self.lane, counters };
         let mut place = Place { at: from, mark: out.checkpoint() };
         let result =
             catch_unwind(AssertUnwindSafe(|| self.run_batch(&run, client, decoder, &mut place, out)));
-        server.stats.processed(self.lane, place.at - from);
+        counters.processed(place.at - from);
         result.unwrap_or_else(|_| {
             // The command may have written half a reply, and may have done half its work.
             out.rollback(place.mark);
@@ -320,26 +321,25 @@ impl Run<'_> {
     /// Counts a call that has run and replied.
     #[inline]
     fn count(&self, id: Option<usize>, out: &mut Output) {
-        let stats = &self.server.stats;
         if let Some(id) = id {
-            stats.called(self.lane, id);
+            self.counters.called(id);
         }
         if out.has_error() {
-            self.count_error(id, out, Stats::failed);
+            self.count_error(id, out, stats::Lane::failed);
         }
     }
 
     #[cold]
     fn count_refusal(&self, id: Option<usize>, out: &mut Output) {
-        self.count_error(id, out, Stats::rejected);
+        self.count_error(id, out, stats::Lane::rejected);
     }
 
     #[cold]
-    fn count_error(&self, id: Option<usize>, out: &mut Output, of: fn(&Stats, usize, usize, &[u8])) {
+    fn count_error(&self, id: Option<usize>, out: &mut Output, of: fn(&stats::Lane, usize, &[u8])) {
         let code = out.take_error().unwrap_or_default();
         match id {
-            Some(id) => of(&self.server.stats, self.lane, id, code),
-            None => self.server.stats.error(self.lane, code),
+            Some(id) => of(self.counters, id, code),
+            None => self.counters.error(code),
         }
     }
 

@@ -123,7 +123,7 @@ fn calls_failures_and_refusals_are_counted() {
 fn codes_are_bounded() {
     let bench = Bench::new();
     for code in 0..1000 {
-        bench.server.stats.error(0, format!("CODE{code}").as_bytes());
+        bench.server.stats.lane(0).error(format!("CODE{code}").as_bytes());
     }
     let sums = bench.server.sums();
     assert_eq!(sums.errors.len(), crate::limits::ERROR_CODES + 1);

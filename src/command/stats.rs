@@ -36,7 +36,7 @@ pub struct Stats {
 }
 
 /// One worker's counters. Only the worker adds to them.
-struct Lane {
+pub(super) struct Lane {
     /// By the command's number in the registry.
     commands: Box<[Counts<AtomicU64>]>,
     /// Commands of finished batches.
@@ -102,46 +102,9 @@ impl Stats {
         }
     }
 
-    // -- the worker's side ------------------------------------------------------------------------------------------
-
-    /// Counts a call of the command with this number.
-    #[inline]
-    pub(super) fn called(&self, lane: usize, id: usize) {
-        bump(&self.lanes[lane].commands[id].calls, 1);
-    }
-
-    /// Counts that the call just counted answered with an error of this code.
-    #[cold]
-    pub(super) fn failed(&self, lane: usize, id: usize, code: &[u8]) {
-        bump(&self.lanes[lane].commands[id].failed, 1);
-        self.error(lane, code);
-    }
-
-    /// Counts a call that was refused with an error of this code.
-    #[cold]
-    pub(super) fn rejected(&self, lane: usize, id: usize, code: &[u8]) {
-        bump(&self.lanes[lane].commands[id].rejected, 1);
-        self.error(lane, code);
-    }
-
-    /// Counts an error of this code.
-    #[cold]
-    pub(super) fn error(&self, lane: usize, code: &[u8]) {
-        let mut errors = locked(&self.lanes[lane].errors);
-        let code = String::from_utf8_lossy(code);
-        if let Some(count) = errors.get_mut(&*code) {
-            *count += 1;
-            return;
-        }
-        // A client can make up codes of its own, by DEBUG ERROR: their number is bounded.
-        let code = if errors.len() < ERROR_CODES { &*code } else { OTHER_CODES };
-        *errors.entry(code.to_string()).or_default() += 1;
-    }
-
-    /// Counts the commands of a batch for the momentary rate.
-    #[inline]
-    pub(super) fn processed(&self, lane: usize, commands: usize) {
-        bump(&self.lanes[lane].processed, commands as u64);
+    /// The counters of the worker in this lane.
+    pub(super) fn lane(&self, lane: usize) -> &Lane {
+        &self.lanes[lane]
     }
 
     // -- the reader's side ------------------------------------------------------------------------------------------
@@ -177,6 +140,46 @@ impl Lane {
             processed: AtomicU64::new(0),
             errors: Mutex::default(),
         }
+    }
+
+    /// Counts a call of the command with this number.
+    #[inline]
+    pub(super) fn called(&self, id: usize) {
+        bump(&self.commands[id].calls, 1);
+    }
+
+    /// Counts that the call just counted answered with an error of this code.
+    #[cold]
+    pub(super) fn failed(&self, id: usize, code: &[u8]) {
+        bump(&self.commands[id].failed, 1);
+        self.error(code);
+    }
+
+    /// Counts a call that was refused with an error of this code.
+    #[cold]
+    pub(super) fn rejected(&self, id: usize, code: &[u8]) {
+        bump(&self.commands[id].rejected, 1);
+        self.error(code);
+    }
+
+    /// Counts an error of this code.
+    #[cold]
+    pub(super) fn error(&self, code: &[u8]) {
+        let mut errors = locked(&self.errors);
+        let code = String::from_utf8_lossy(code);
+        if let Some(count) = errors.get_mut(&*code) {
+            *count += 1;
+            return;
+        }
+        // A client can make up codes of its own, by DEBUG ERROR: their number is bounded.
+        let code = if errors.len() < ERROR_CODES { &*code } else { OTHER_CODES };
+        *errors.entry(code.to_string()).or_default() += 1;
+    }
+
+    /// Counts the commands of a batch for the momentary rate.
+    #[inline]
+    pub(super) fn processed(&self, commands: usize) {
+        bump(&self.processed, commands as u64);
     }
 }
 

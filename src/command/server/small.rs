@@ -12,8 +12,7 @@ pub(super) fn lolwut(ctx: &mut Ctx<'_>) {
     if asks && ctx.args.get(2).is_some_and(|number| parse_i64(number).is_none()) {
         return ctx.reply.error(error::NOT_AN_INTEGER);
     }
-    let text =
-        format!("One keyspace, every core, no lock: first come, all served.\nRedis ver. {REDIS_VERSION}\n");
+    let text = format!("One keyspace, every core: first come, all served.\nRedis ver. {REDIS_VERSION}\n");
     ctx.reply.verbatim(b"txt", text.as_bytes());
 }
 
