@@ -25,6 +25,7 @@ use crate::keyspace::entry::Entry;
 use crate::keyspace::gate::{Closed, Snapshot, Stripe, stripe_of};
 use crate::keyspace::table::{Table, prefetch};
 use crate::keyspace::{Access, Key, Space};
+use crate::log_warning;
 use crate::protocol::args::Args;
 use crate::protocol::decoder::Decoder;
 use crate::protocol::reply::{Mark, Output, Reply};
@@ -120,7 +121,10 @@ impl Worker {
             // The command may have written half a reply, and may have done half its work.
             out.rollback(place.mark);
             Reply::new(out, client.resp3).error("ERR internal error: the command failed and was abandoned");
-            run.count(registry().resolve(decoder.args(place.at)).map(|(id, _)| id), out);
+            let known = registry().resolve(decoder.args(place.at));
+            run.count(known.map(|(id, _)| id), out);
+            let name = known.map_or("unknown", |(_, command)| command.name);
+            log_warning!("The command '{name}' panicked and was abandoned; its client is disconnected");
             client.closing = true;
             Progress::Done
         })

@@ -12,7 +12,7 @@ pub(super) fn reply_all(reply: &mut Reply<'_>, commands: &[&Command]) {
 
 fn named(reply: &mut Reply<'_>, command: &Command) {
     text(reply, command.name);
-    let arguments = syntax::parse(command.docs.syntax, command.keys.len()).unwrap_or_default();
+    let arguments = syntax::arguments(command).unwrap_or_default();
     let texts = texts(command);
     let lists = usize::from(!arguments.is_empty()) + usize::from(!command.subcommands.is_empty());
     reply.map(texts.len() + lists);

@@ -12,6 +12,8 @@
 //! | `a \| b` | one of them |
 //! | `key [key ...]` | once or more often |
 
+use crate::command::table::Command;
+
 /// One argument, or a group of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Argument {
@@ -59,8 +61,13 @@ impl Kind {
     }
 }
 
-/// Reads a syntax line of a command with `specs` key specifications; none if brackets do not match.
-pub(super) fn parse(syntax: &str, specs: usize) -> Option<Vec<Argument>> {
+/// The arguments of a command; none if the brackets of its syntax line do not match.
+pub(super) fn arguments(command: &Command) -> Option<Vec<Argument>> {
+    let float = command.name.ends_with("float");
+    parse(command.docs.syntax, Builder { specs: command.keys.len(), keys: 0, float })
+}
+
+fn parse(syntax: &str, mut builder: Builder) -> Option<Vec<Argument>> {
     let words = split(syntax);
     let mut words = words.iter().copied().peekable();
     let mut alternatives = read_group(&mut words, None)?;
@@ -68,7 +75,7 @@ pub(super) fn parse(syntax: &str, specs: usize) -> Option<Vec<Argument>> {
         1 => alternatives.remove(0),
         _ => vec![Item::Choice(alternatives)],
     };
-    Some(Builder { specs, keys: 0 }.sequence(&sequence))
+    Some(builder.sequence(&sequence))
 }
 
 // -- the notation ---------------------------------------------------------------------------------------------------
@@ -149,9 +156,12 @@ fn without_repetition<'a>(group: &[Sequence<'a>]) -> Option<Alternatives<'a>> {
 // -- the arguments --------------------------------------------------------------------------------------------------
 
 struct Builder {
+    /// Key specifications of the command.
     specs: usize,
     /// Keys so far: each belongs to the next specification while there are some left.
     keys: usize,
+    /// Increments are doubles: INCRBYFLOAT and its like.
+    float: bool,
 }
 
 impl Builder {
@@ -203,6 +213,7 @@ impl Builder {
                 self.keys += 1;
                 Kind::Key(self.keys.min(self.specs) - 1)
             }
+            Kind::Integer if self.float && name == "increment" => Kind::Double,
             other => other,
         };
         plain(name, kind)
@@ -270,7 +281,8 @@ fn repeat(done: &mut Vec<(usize, Argument)>, from: usize) {
 }
 
 fn named_group(parts: Vec<Argument>, kind: fn(Vec<Argument>) -> Kind) -> Argument {
-    let names: Vec<&str> = parts.iter().map(|part| part.name.as_str()).collect();
+    let mut names: Vec<&str> = parts.iter().map(|part| part.name.as_str()).collect();
+    names.dedup();
     let kind_is_choice = matches!(kind(Vec::new()), Kind::OneOf(_));
     let name = match names.first() {
         Some(&("nx" | "xx")) if kind_is_choice => "condition".to_string(),
@@ -301,9 +313,7 @@ fn kind_of(name: &str) -> Kind {
         }
         "pattern" => Kind::Pattern,
         "unix-time-seconds" | "unix-time-milliseconds" => Kind::UnixTime,
-        "score" | "longitude" | "latitude" | "radius" | "width" | "height" | "float-increment" => {
-            Kind::Double
-        }
+        "score" | "longitude" | "latitude" | "radius" | "width" | "height" => Kind::Double,
         "seconds" | "milliseconds" | "ttl" | "count" | "numkeys" | "offset" | "start" | "end" | "stop"
         | "index" | "index1" | "index2" | "db" | "destination-db" | "cursor" | "increment" | "decrement"
         | "client-id" | "protover" | "bit" | "len" | "min-match-len" | "frequency" | "port" | "version"
@@ -336,7 +346,8 @@ mod tests {
 
     #[track_caller]
     fn check(syntax: &str, expected: &str) {
-        assert_eq!(shown(&parse(syntax, 2).expect("brackets match")), expected, "{syntax}");
+        let parsed = parse(syntax, Builder { specs: 2, keys: 0, float: false });
+        assert_eq!(shown(&parsed.expect("brackets match")), expected, "{syntax}");
     }
 
     #[test]
@@ -391,15 +402,14 @@ mod tests {
     #[test]
     fn a_broken_line_is_refused() {
         for syntax in ["[a", "a]", "<a]", "[a>", ">"] {
-            assert_eq!(parse(syntax, 1), None, "{syntax}");
+            assert_eq!(parse(syntax, Builder { specs: 1, keys: 0, float: false }), None, "{syntax}");
         }
     }
 
     #[test]
     fn every_command_has_a_syntax_that_can_be_read() {
         for command in registry().numbered() {
-            let parsed = parse(command.docs.syntax, command.keys.len());
-            assert!(parsed.is_some(), "{}: {}", command.name, command.docs.syntax);
+            assert!(arguments(command).is_some(), "{}: {}", command.name, command.docs.syntax);
         }
     }
 }
