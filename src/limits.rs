@@ -15,5 +15,8 @@ pub const BIND_ADDRESSES: usize = 16;
 /// Worker threads that `threads` may ask for.
 pub const THREADS: i64 = 1024;
 
+/// Different error codes that one worker counts; further ones are counted together.
+pub const ERROR_CODES: usize = 128;
+
 /// Bytes of one log message; the rest is cut off.
 pub const LOG_MESSAGE: usize = 1024;

@@ -19,16 +19,17 @@ use super::client::{Client, NO_COMMAND};
 use super::keys;
 use super::state::{Server, unix_ms};
 use super::table::{Command, Flags, registry};
-use super::{Ctx, connection, container};
+use super::{Ctx, connection, container, stats};
 use crate::keyspace::bucket::Bucket;
 use crate::keyspace::entry::Entry;
 use crate::keyspace::gate::{Closed, Snapshot, Stripe, stripe_of};
 use crate::keyspace::reclaim::collect_if_due;
 use crate::keyspace::table::{Table, prefetch};
 use crate::keyspace::{Access, Key, Space};
+use crate::log_warning;
 use crate::protocol::args::Args;
 use crate::protocol::decoder::Decoder;
-use crate::protocol::reply::{Output, Reply};
+use crate::protocol::reply::{Mark, Output, Reply};
 use crate::sync::epoch::{Guard, pin};
 
 /// Commands whose lookups overlap. More of them would push each other's lines out of the first-level cache.
@@ -41,7 +42,6 @@ const CLOSED_SPINS: usize = 64;
 /// What a worker thread keeps between batches.
 pub struct Worker {
     lane: usize,
-    /// Calls per command, by the number in the table.
     window: Vec<Prepared>,
     key_places: Vec<usize>,
     snapshot: Snapshot,
@@ -81,12 +81,20 @@ struct Prepared {
     entry: Option<std::ptr::NonNull<Entry>>,
 }
 
+/// How far a batch is: the command to run next, and where its reply will begin.
+#[derive(Clone, Copy)]
+struct Place {
+    at: usize,
+    mark: Mark,
+}
+
 /// Everything that is the same for the commands of one run.
 struct Run<'a> {
     server: &'a Server,
     guard: &'a Guard,
     now: u64,
     lane: usize,
+    counters: &'a stats::Lane,
 }
 
 impl Worker {
@@ -119,18 +127,14 @@ impl Worker {
     ) -> Progress {
         let guard = pin();
         collect_if_due(&guard);
-        let run = Run { server, guard: &guard, now: unix_ms(), lane: self.lane };
-        let mark = out.checkpoint();
-        let mut at = from;
-        let result = catch_unwind(AssertUnwindSafe(|| self.run_batch(&run, client, decoder, &mut at, out)));
+        let counters = server.stats.lane(self.lane);
+        let run = Run { server, guard: &guard, now: unix_ms(), lane: self.lane, counters };
+        let mut place = Place { at: from, mark: out.checkpoint() };
+        let result =
+            catch_unwind(AssertUnwindSafe(|| self.run_batch(&run, client, decoder, &mut place, out)));
+        counters.processed(place.at - from);
         let progress = result.unwrap_or_else(|_| {
-            // Replies of the batch's earlier commands are whole; the panicking command's may be half written, and so
-            // the connection cannot go on.
-            let _ = mark;
-            if client.replies.on() {
-                Reply::new(out, client.resp3)
-                    .error("ERR internal error: the command failed and was abandoned");
-            }
+            run.abandon(client, decoder.args(place.at), place.mark, out);
             client.closing = true;
             Progress::Done
         });
@@ -144,27 +148,27 @@ impl Worker {
         run: &Run<'_>,
         client: &mut Client,
         decoder: &Decoder,
-        at: &mut usize,
+        place: &mut Place,
         out: &mut Output,
     ) -> Progress {
-        while *at < decoder.batch_len() && !client.ends() {
-            let first = *at;
+        while place.at < decoder.batch_len() && !client.ends() {
+            let first = place.at;
             let end = (first + WINDOW).min(decoder.batch_len());
             let table = run.server.keyspace.db(client.db).table(run.guard);
             self.prepare(run, table, decoder, first..end);
-            while *at < end && !client.ends() {
-                let prepared = self.window[*at - first];
+            while place.at < end && !client.ends() {
+                let prepared = self.window[place.at - first];
                 let outcome = if client.replies.on() {
-                    self.run_one(run, table, client, decoder.args(*at), prepared, out)
+                    self.run_one(run, table, client, decoder.args(place.at), prepared, out)
                 } else {
-                    self.run_muted(run, table, client, decoder.args(*at), prepared, out)
+                    self.run_muted(run, table, client, decoder.args(place.at), prepared, out)
                 };
                 match outcome {
                     Ok(()) => {}
-                    Err(Wait::Closed(closed)) => return Progress::Closed(*at, closed),
-                    Err(Wait::Paused) => return Progress::Paused(*at),
+                    Err(Wait::Closed(closed)) => return Progress::Closed(place.at, closed),
+                    Err(Wait::Paused) => return Progress::Paused(place.at),
                 }
-                *at += 1;
+                *place = Place { at: place.at + 1, mark: out.checkpoint() };
             }
         }
         Progress::Done
@@ -236,16 +240,33 @@ impl Worker {
     ) -> Result<(), Wait> {
         let Some((id, command)) = prepared.command else {
             answer_unknown(client, args, out);
+            run.count_refusal(None, out);
             return Ok(());
         };
         client.last_command = id as u16;
         if !command.accepts(args.len()) {
             Reply::new(out, client.resp3).error(&container::wrong_arity(command));
+            run.count_refusal(Some(id), out);
             return Ok(());
         }
         if run.paused(command) {
             return Err(Wait::Paused);
         }
+        self.run_known(run, table, client, args, (prepared, command), out)?;
+        run.count(Some(id), out);
+        Ok(())
+    }
+
+    #[inline]
+    fn run_known(
+        &mut self,
+        run: &Run<'_>,
+        table: &Table,
+        client: &mut Client,
+        args: Args<'_>,
+        (prepared, command): (Prepared, &'static Command),
+        out: &mut Output,
+    ) -> Result<(), Wait> {
         if command.keys.is_empty() && !command.flags.intersects(Flags::CLOSES_ALL.union(Flags::STABLE)) {
             run.call(client, args, command, None, Access::Reading, out);
             return Ok(());
@@ -341,6 +362,20 @@ fn single_key(command: &Command, words: usize) -> Option<usize> {
 }
 
 impl Run<'_> {
+    /// Answers a command that panicked: it may have written half a reply and done half its work, so its connection
+    /// cannot go on.
+    #[cold]
+    fn abandon(&self, client: &mut Client, args: Args<'_>, mark: Mark, out: &mut Output) {
+        out.rollback(mark);
+        if client.replies.on() {
+            Reply::new(out, client.resp3).error("ERR internal error: the command failed and was abandoned");
+        }
+        let known = registry().resolve(args);
+        self.count(known.map(|(id, _)| id), out);
+        let name = known.map_or("unknown", |(_, command)| command.name);
+        log_warning!("The command '{name}' panicked and was abandoned; its client is disconnected");
+    }
+
     #[inline]
     fn paused(&self, command: &Command) -> bool {
         self.server.pause.holds(command, self.now)
@@ -357,6 +392,31 @@ impl Run<'_> {
             unsafe { entry.as_ref() }
         });
         Key { bytes, hash: prepared.hash, hint: hint.filter(|entry| entry.key() == bytes) }
+    }
+
+    /// Counts a call that has run and replied.
+    #[inline]
+    fn count(&self, id: Option<usize>, out: &mut Output) {
+        if let Some(id) = id {
+            self.counters.called(id);
+        }
+        if out.has_error() {
+            self.count_error(id, out, stats::Lane::failed);
+        }
+    }
+
+    #[cold]
+    fn count_refusal(&self, id: Option<usize>, out: &mut Output) {
+        self.count_error(id, out, stats::Lane::rejected);
+    }
+
+    #[cold]
+    fn count_error(&self, id: Option<usize>, out: &mut Output, of: fn(&stats::Lane, usize, &[u8])) {
+        let code = out.take_error().unwrap_or_default();
+        match id {
+            Some(id) => of(self.counters, id, code),
+            None => self.counters.error(code),
+        }
     }
 
     #[inline]
@@ -441,3 +501,7 @@ fn spin<T>(mut attempt: impl FnMut() -> Result<T, Closed>) -> Result<T, Closed> 
     }
     last
 }
+
+#[cfg(test)]
+#[path = "exec_tests.rs"]
+pub(super) mod tests;

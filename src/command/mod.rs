@@ -15,6 +15,7 @@ pub mod keys;
 pub mod pause;
 pub mod server;
 pub mod state;
+pub mod stats;
 pub mod string;
 pub mod table;
 
@@ -34,6 +35,8 @@ pub(crate) const FAMILIES: &[&[Command]] = &[
     hyperloglog::COMMANDS,
     connection::COMMANDS,
     server::COMMANDS,
+    #[cfg(test)]
+    exec::tests::COMMANDS,
 ];
 
 /// What a handler works with.

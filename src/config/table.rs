@@ -190,7 +190,7 @@ pub static DIRECTIVES: &[Directive] = &[
     moot("dynamic-hz", Bool, "yes", "the expiry's share of a tick follows the work that is due"),
     read("dir", Dir, ".").protected(),
     read("enable-protected-configs", Enum(ACCESS), "no").fixed(),
-    later("enable-debug-command", Enum(ACCESS), "no").fixed(),
+    read("enable-debug-command", Enum(ACCESS), "no").fixed(),
     later("enable-module-command", Enum(ACCESS), "no").fixed(),
     later("daemonize", Bool, "no").fixed(),
     later("pidfile", TEXT, "").fixed(),

@@ -82,11 +82,6 @@ impl Keyspace {
         stats::Totals::of(self.stats.iter().map(|lane| &**lane))
     }
 
-    /// Sets the counters back to zero.
-    pub fn reset_stats(&self) {
-        self.stats.iter().for_each(|lane| lane.reset());
-    }
-
     /// Empties a database; the old table is freed in the background. The caller has closed everything.
     pub fn flush(&self, db: usize, guard: &Guard) {
         let db = &self.dbs[db];

@@ -41,15 +41,18 @@ impl LaneStats {
     pub(super) fn expired(&self) {
         bump(&self.expired);
     }
-
-    pub(super) fn reset(&self) {
-        for counter in [&self.hits, &self.misses, &self.expired] {
-            counter.store(0, Ordering::Relaxed);
-        }
-    }
 }
 
 impl Totals {
+    /// What has come since `earlier`.
+    pub fn since(&self, earlier: &Totals) -> Totals {
+        Totals {
+            hits: self.hits - earlier.hits,
+            misses: self.misses - earlier.misses,
+            expired: self.expired - earlier.expired,
+        }
+    }
+
     pub(super) fn of<'a>(lanes: impl Iterator<Item = &'a LaneStats>) -> Totals {
         lanes.fold(Totals::default(), |sum, lane| Totals {
             hits: sum.hits + lane.hits.load(Ordering::Relaxed),

@@ -34,7 +34,11 @@ async fn accept_all(server: &Arc<Server>, handles: &[Handle]) -> std::io::Result
     let port = server.config.number("port") as u16;
     let listener = bind(SocketAddr::from(([127, 0, 0, 1], port)), 511)?;
     loop {
-        match listener.accept().await {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = server.shutdown.requested() => return Ok(()),
+        };
+        match accepted {
             Ok((stream, peer)) => {
                 let sock = SockRef::from(&stream);
                 sock.set_tcp_nodelay(true)?;

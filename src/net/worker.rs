@@ -14,8 +14,10 @@ use super::connection;
 use crate::command::client::Client;
 use crate::command::exec::Worker;
 use crate::command::state::{Server, unix_ms};
+use crate::command::stats::SAMPLE_EVERY_MS;
 use crate::keyspace::expire::Effort;
 use crate::keyspace::reclaim::collect_idle;
+use crate::memory;
 use crate::sync::epoch;
 
 /// Time that one slice of active expiry may take; it delays the other clients of the worker by as much.
@@ -94,6 +96,7 @@ async fn run(
 ) {
     let local = Rc::new(Local { server, worker: RefCell::new(Worker::new(lane)) });
     tokio::task::spawn_local(expire_keys(Rc::clone(&local), lane));
+    tokio::task::spawn_local(tick(Rc::clone(&local), lane));
     while let Some(arrival) = inbox.recv().await {
         let local = Rc::clone(&local);
         let connections = Arc::clone(&connections);
@@ -107,12 +110,30 @@ async fn run(
     }
 }
 
+/// What a worker does ten times a second: INFO's samples on the first one, and on each the handing over of unlinked
+/// values, which would otherwise wait for the worker's next work.
+async fn tick(local: Rc<Local>, lane: usize) {
+    let mut ticks = tokio::time::interval(Duration::from_millis(SAMPLE_EVERY_MS));
+    loop {
+        ticks.tick().await;
+        if lane == 0 {
+            local.server.stats.sample();
+        }
+        if memory::garbage() != 0 {
+            epoch::pin().flush();
+        }
+    }
+}
+
 /// Active expiry: slices of a walk, as many as what is due deserves.
 async fn expire_keys(local: Rc<Local>, lane: usize) {
     loop {
         let now = unix_ms();
+        if !local.server.active_expiry.load(Ordering::Relaxed) || local.server.pause.active(now) {
+            tokio::time::sleep(IDLE_PAUSE).await;
+            continue;
+        }
         let pause = match local.server.keyspace.expiry_effort(now) {
-            _ if local.server.pause.active(now) => IDLE_PAUSE,
             Effort::None => {
                 collect_idle();
                 IDLE_PAUSE

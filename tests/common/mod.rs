@@ -3,6 +3,7 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -21,13 +22,22 @@ impl TestServer {
         Self::with(&["--threads", "2"])
     }
 
+    /// Starts a server with a configuration file, on a free port.
+    pub fn with_file(file: &Path) -> TestServer {
+        Self::start_with(Some(file), &[])
+    }
+
     /// Starts a server with these directives, on a free port.
     pub fn with(directives: &[&str]) -> TestServer {
+        Self::start_with(None, directives)
+    }
+
+    fn start_with(file: Option<&Path>, directives: &[&str]) -> TestServer {
         let mut last = String::new();
         for _ in 0..5 {
             // Another process may take the port between here and the server's bind: then another one is tried.
             let port = free_port();
-            match Self::try_start(port, directives) {
+            match Self::try_start(file, port, directives) {
                 Ok(server) => return server,
                 Err(error) => last = error,
             }
@@ -35,8 +45,9 @@ impl TestServer {
         panic!("the server does not start: {last}");
     }
 
-    fn try_start(port: u16, directives: &[&str]) -> Result<TestServer, String> {
+    fn try_start(file: Option<&Path>, port: u16, directives: &[&str]) -> Result<TestServer, String> {
         let mut child = Command::new(env!("CARGO_BIN_EXE_sockudo-kv"))
+            .args(file)
             .args(["--port", &port.to_string()])
             .args(directives)
             .stdout(Stdio::null())

@@ -79,6 +79,12 @@ pub struct Client {
 }
 
 impl Client {
+    /// Whether it comes from this machine, over loopback.
+    pub fn is_local(&self) -> bool {
+        let addr = self.shared.addr.parse::<std::net::SocketAddr>();
+        addr.is_ok_and(|addr| addr.ip().to_canonical().is_loopback())
+    }
+
     fn new(shared: Arc<Shared>) -> Client {
         Client {
             id: shared.id,

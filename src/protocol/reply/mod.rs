@@ -90,6 +90,7 @@ impl<'a> Reply<'a> {
     /// so that no text of a client or script can pose as a reply of its own.
     #[cold]
     pub fn error(&mut self, message: &str) {
+        self.out.note_error();
         self.line(b'-', message);
     }
 

@@ -27,6 +27,8 @@ pub struct Output {
     large: VecDeque<(usize, Bytes)>,
     /// Unsent bytes of the large values.
     large_pending: usize,
+    /// Where in `bytes` the last error begins that nobody has asked about.
+    error: Option<usize>,
 }
 
 /// A place in an [`Output`] to roll back to.
@@ -69,6 +71,7 @@ impl Output {
     /// Throws away what has been written since `mark`: the command will run again.
     pub fn rollback(&mut self, mark: Mark) {
         self.bytes.truncate(mark.bytes);
+        self.error = self.error.filter(|at| *at < mark.bytes);
         for (_, value) in self.large.drain(mark.large..) {
             self.large_pending -= value.len();
         }
@@ -86,6 +89,7 @@ impl Output {
     pub fn clear(&mut self) {
         self.sent = 0;
         self.large_pending = 0;
+        self.error = None;
         self.large.clear();
         self.bytes.clear();
         if self.bytes.capacity() > KEPT {
@@ -104,6 +108,24 @@ impl Output {
     #[inline]
     pub fn write(&mut self, bytes: &[u8]) {
         self.bytes.extend_from_slice(bytes);
+    }
+
+    /// Notes that an error is written next.
+    pub(super) fn note_error(&mut self) {
+        self.error = Some(self.bytes.len());
+    }
+
+    /// Whether an error was written that [`Output::take_error`] has not returned yet.
+    #[inline(always)]
+    pub fn has_error(&self) -> bool {
+        self.error.is_some()
+    }
+
+    /// The code of the last error that was written since the last call, such as `ERR` or `WRONGTYPE`.
+    pub fn take_error(&mut self) -> Option<&[u8]> {
+        let text = self.bytes.get(self.error.take()? + 1..)?;
+        let end = text.iter().position(|byte| matches!(byte, b' ' | b'\r'));
+        Some(&text[..end.unwrap_or(text.len())])
     }
 
     /// Appends `value`, shared when it is large.
@@ -156,6 +178,7 @@ impl Output {
         for (at, _) in &mut self.large {
             *at -= self.sent;
         }
+        self.error = self.error.and_then(|at| at.checked_sub(self.sent));
         self.sent = 0;
         self.bytes.shrink_to(KEPT.max(2 * self.bytes.len()));
     }
@@ -205,6 +228,7 @@ impl Buf for Output {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Reply;
     use super::*;
     use proptest::prelude::*;
 
@@ -238,6 +262,28 @@ mod tests {
         output.insert(mark, b"*3");
         let expected = [&[1; BIG_REPLY][..], b"a*3b", &[2; BIG_REPLY], b"c"].concat();
         assert_eq!((all(&output), output.pending()), (expected.clone(), expected.len()));
+    }
+
+    #[test]
+    fn an_error_is_told_once_and_not_after_a_rollback() {
+        let mut output = Output::new();
+        output.write(b"+OK\r\n");
+        let mark = output.checkpoint();
+        Reply::new(&mut output, false).error("WRONGTYPE Operation");
+        output.write(b"+OK\r\n");
+        assert_eq!(output.take_error(), Some(&b"WRONGTYPE"[..]));
+        assert!(!output.has_error());
+        output.rollback(mark);
+        Reply::new(&mut output, false).error("LOADING");
+        assert_eq!(output.take_error(), Some(&b"LOADING"[..]));
+        output.rollback(mark);
+        Reply::new(&mut output, false).error("ERR x");
+        output.rollback(mark);
+        assert_eq!(output.take_error(), None);
+        assert_eq!(output.pending(), 5);
+        Reply::new(&mut output, false).error("ERR x");
+        output.advance(13);
+        assert!(!output.has_error());
     }
 
     #[test]

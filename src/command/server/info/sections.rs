@@ -1,0 +1,193 @@
+//! What each section says. A field that Redis has and this server cannot know is left out rather than made up.
+
+use std::env;
+use std::os::unix::ffi::OsStrExt;
+
+use super::{Text, system};
+use crate::command::state::REDIS_VERSION;
+use crate::command::state::unix_ms;
+use crate::command::table::registry;
+use crate::keyspace::reclaim;
+use crate::memory;
+
+const DAY: u64 = 24 * 60 * 60;
+
+pub(super) fn server(text: &mut Text<'_>) {
+    let server = text.server;
+    let now = unix_ms();
+    let uptime = server.started.elapsed().as_secs();
+    let executable = env::current_exe().unwrap_or_default();
+    let file = server.config.file().map(|file| file.as_os_str().as_bytes()).unwrap_or_default();
+    text.field("redis_version", REDIS_VERSION);
+    text.field("sockudo_kv_version", env!("CARGO_PKG_VERSION"));
+    text.field("redis_mode", "standalone");
+    text.field("os", system::name());
+    text.field("arch_bits", usize::BITS);
+    text.field("monotonic_clock", "POSIX clock_gettime");
+    text.field("multiplexing_api", "epoll");
+    text.field("process_id", std::process::id());
+    text.field("process_supervised", "no");
+    text.field("run_id", &server.run_id);
+    text.field("tcp_port", server.config.number("port"));
+    text.field("server_time_usec", system::unix_us());
+    text.field("uptime_in_seconds", uptime);
+    text.field("uptime_in_days", uptime / DAY);
+    text.field("hz", server.config.live().hz());
+    text.field("configured_hz", server.config.live().hz());
+    // Redis keeps 24 bits of the seconds.
+    text.field("lru_clock", (now / 1000) & 0xff_ffff);
+    text.field("executable", executable.display());
+    text.field("config_file", String::from_utf8_lossy(file));
+    text.field("worker_threads", server.workers);
+}
+
+pub(super) fn clients(text: &mut Text<'_>) {
+    let server = text.server;
+    text.field("connected_clients", server.clients.len());
+    text.field("cluster_connections", 0);
+    text.field("maxclients", server.config.live().maxclients());
+    text.field("blocked_clients", 0);
+    text.field("tracking_clients", 0);
+}
+
+pub(super) fn memory(text: &mut Text<'_>) {
+    let used = memory::used();
+    let peak = text.server.stats.note_peak();
+    let policy = text.server.config.get(&[b"maxmemory-policy"]);
+    text.bytes("used_memory", used);
+    let resident = system::resident();
+    if let Some(resident) = resident {
+        text.bytes("used_memory_rss", resident);
+    }
+    text.bytes("used_memory_peak", peak);
+    text.field("used_memory_peak_perc", format_args!("{:.2}%", ratio(used, peak) * 100.0));
+    text.field("used_memory_startup", text.server.stats.startup_memory());
+    text.field("allocator_allocated", used);
+    text.bytes("total_system_memory", system::total_memory());
+    text.bytes("maxmemory", text.server.config.number("maxmemory"));
+    for (_, policy) in policy {
+        text.field("maxmemory_policy", String::from_utf8_lossy(&policy));
+    }
+    if let Some(resident) = resident {
+        text.field("mem_fragmentation_ratio", format_args!("{:.2}", ratio(resident, used)));
+        text.field("mem_fragmentation_bytes", resident as i64 - used as i64);
+    }
+    text.field("mem_allocator", "mimalloc");
+    text.field("active_defrag_running", 0);
+    // Unlinked values whose memory waits until no reader can see them any more.
+    text.field("mem_unlinked", memory::garbage());
+    text.field("lazyfree_pending_objects", reclaim::pending());
+    text.field("lazyfreed_objects", text.sums.lazyfreed);
+}
+
+fn ratio(part: u64, whole: u64) -> f64 {
+    part as f64 / whole.max(1) as f64
+}
+
+pub(super) fn persistence(text: &mut Text<'_>) {
+    for (name, value) in [
+        ("loading", "0"),
+        ("async_loading", "0"),
+        ("rdb_bgsave_in_progress", "0"),
+        ("rdb_last_bgsave_status", "ok"),
+        ("rdb_last_bgsave_time_sec", "-1"),
+        ("rdb_current_bgsave_time_sec", "-1"),
+        ("rdb_saves", "0"),
+        ("aof_enabled", "0"),
+        ("aof_rewrite_in_progress", "0"),
+        ("aof_rewrite_scheduled", "0"),
+        ("aof_last_rewrite_time_sec", "-1"),
+        ("aof_current_rewrite_time_sec", "-1"),
+        ("aof_last_bgrewrite_status", "ok"),
+        ("aof_last_write_status", "ok"),
+        ("module_fork_in_progress", "0"),
+    ] {
+        text.field(name, value);
+    }
+}
+
+pub(super) fn stats(text: &mut Text<'_>) {
+    let (keys, errors) = (text.sums.keys, text.sums.all_errors());
+    text.field("total_connections_received", text.sums.connections);
+    text.field("total_commands_processed", text.sums.all_calls());
+    text.field("instantaneous_ops_per_sec", text.server.stats.commands_per_second());
+    text.field("rejected_connections", text.sums.rejected_connections);
+    text.field("sync_full", 0);
+    text.field("sync_partial_ok", 0);
+    text.field("sync_partial_err", 0);
+    text.field("expired_keys", keys.expired);
+    text.field("evicted_keys", 0);
+    text.field("evicted_clients", 0);
+    text.field("keyspace_hits", keys.hits);
+    text.field("keyspace_misses", keys.misses);
+    text.field("pubsub_channels", 0);
+    text.field("pubsub_patterns", 0);
+    text.field("pubsubshard_channels", 0);
+    text.field("latest_fork_usec", 0);
+    text.field("total_forks", 0);
+    text.field("tracking_total_keys", 0);
+    text.field("tracking_total_items", 0);
+    text.field("tracking_total_prefixes", 0);
+    text.field("total_error_replies", errors);
+}
+
+pub(super) fn replication(text: &mut Text<'_>) {
+    text.field("role", "master");
+    text.field("connected_slaves", 0);
+    text.field("master_failover_state", "no-failover");
+    text.field("master_replid", &text.server.replication_id);
+    text.field("master_replid2", "0".repeat(text.server.replication_id.len()));
+    text.field("master_repl_offset", 0);
+    text.field("second_repl_offset", -1);
+    text.field("repl_backlog_active", 0);
+    text.field("repl_backlog_size", text.server.config.number("repl-backlog-size"));
+    text.field("repl_backlog_first_byte_offset", 0);
+    text.field("repl_backlog_histlen", 0);
+}
+
+pub(super) fn cpu(text: &mut Text<'_>) {
+    let own = system::cpu(libc::RUSAGE_SELF);
+    let children = system::cpu(libc::RUSAGE_CHILDREN);
+    text.field("used_cpu_sys", format_args!("{:.6}", own.system));
+    text.field("used_cpu_user", format_args!("{:.6}", own.user));
+    text.field("used_cpu_sys_children", format_args!("{:.6}", children.system));
+    text.field("used_cpu_user_children", format_args!("{:.6}", children.user));
+}
+
+pub(super) fn commandstats(text: &mut Text<'_>) {
+    for (number, command) in registry().numbered().iter().enumerate() {
+        let counts = text.sums.commands[number];
+        if counts != Default::default() {
+            text.field(
+                &format!("cmdstat_{}", command.name),
+                format_args!(
+                    "calls={},rejected_calls={},failed_calls={}",
+                    counts.calls, counts.rejected, counts.failed
+                ),
+            );
+        }
+    }
+}
+
+pub(super) fn errorstats(text: &mut Text<'_>) {
+    for (code, count) in std::mem::take(&mut text.sums.errors) {
+        text.field(&format!("errorstat_{code}"), format_args!("count={count}"));
+    }
+}
+
+pub(super) fn cluster(text: &mut Text<'_>) {
+    text.field("cluster_enabled", 0);
+}
+
+pub(super) fn keyspace(text: &mut Text<'_>) {
+    let keyspace = &text.server.keyspace;
+    for number in 0..keyspace.databases() {
+        let db = keyspace.db(number);
+        let keys = db.table(text.guard).len();
+        if keys != 0 {
+            // Nobody walks the deadlines to average them; Redis shows zero too as long as it has no sample.
+            let shown = format_args!("keys={keys},expires={},avg_ttl=0", db.volatile());
+            text.field(&format!("db{number}"), shown);
+        }
+    }
+}

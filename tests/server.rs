@@ -1,0 +1,277 @@
+//! INFO, DEBUG, SHUTDOWN and the small commands of the server family.
+
+mod common;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use common::{Raw, TestServer};
+
+const DEBUG: &[&str] = &["--threads", "2", "--enable-debug-command", "yes"];
+
+fn info(c: &mut Raw, sections: &str) -> String {
+    c.send(format!("INFO {sections}\r\n"));
+    String::from_utf8(c.bulk()).expect("text")
+}
+
+/// The value of a field of INFO.
+#[track_caller]
+fn field(text: &str, name: &str) -> String {
+    let start = format!("{name}:");
+    let line = text.lines().find(|line| line.starts_with(&start)).unwrap_or_else(|| panic!("{name}: {text}"));
+    line[start.len()..].to_string()
+}
+
+#[track_caller]
+fn number(text: &str, name: &str) -> u64 {
+    field(text, name).parse().expect("a number")
+}
+
+// -- INFO -----------------------------------------------------------------------------------------------------------
+
+fn headings(text: &str) -> Vec<&str> {
+    text.lines().filter_map(|line| line.strip_prefix("# ")).collect()
+}
+
+#[test]
+fn info_shows_the_sections_that_are_asked_for() {
+    let server = TestServer::start();
+    let mut c = server.raw();
+    let usual = [
+        "Server",
+        "Clients",
+        "Memory",
+        "Persistence",
+        "Stats",
+        "Replication",
+        "CPU",
+        "Modules",
+        "Errorstats",
+        "Cluster",
+        "Keyspace",
+    ];
+    for sections in ["", "default", "DEFAULT server"] {
+        assert_eq!(headings(&info(&mut c, sections)), usual, "{sections}");
+    }
+    for sections in ["all", "everything", "keyspace all"] {
+        let mut all = usual.to_vec();
+        all.insert(8, "Commandstats");
+        assert_eq!(headings(&info(&mut c, sections)), all, "{sections}");
+    }
+    c.check("INFO nosuch", "$0\r\n\r\n");
+    c.check("INFO cluster", "$30\r\n# Cluster\r\ncluster_enabled:0\r\n\r\n");
+    c.check("SET k v", "+OK\r\n");
+    c.check(
+        "INFO KeySpace nosuch cluster",
+        "$76\r\n# Cluster\r\ncluster_enabled:0\r\n\r\n# Keyspace\r\ndb0:keys=1,expires=0,avg_ttl=0\r\n\r\n",
+    );
+}
+
+#[test]
+fn info_tells_what_clients_parse() {
+    let server = TestServer::start();
+    let mut c = server.raw();
+    let text = info(&mut c, "everything");
+    assert_eq!(field(&text, "redis_version"), "7.2.0");
+    assert_eq!(field(&text, "redis_mode"), "standalone");
+    assert_eq!(number(&text, "process_id"), u64::from(server.pid()));
+    assert_eq!(number(&text, "tcp_port"), u64::from(server.port));
+    assert_eq!(number(&text, "worker_threads"), 2);
+    assert_eq!(number(&text, "connected_clients"), 1);
+    assert_eq!(number(&text, "maxclients"), 10_000);
+    assert_eq!(number(&text, "loading"), 0);
+    assert_eq!(field(&text, "role"), "master");
+    assert_eq!(field(&text, "mem_allocator"), "mimalloc");
+    for id in ["run_id", "master_replid"] {
+        let id = field(&text, id);
+        assert!(id.len() == 40 && id.bytes().all(|byte| byte.is_ascii_hexdigit()), "{id}");
+    }
+    assert!(field(&text, "os").starts_with("Linux "), "{text}");
+    assert!(field(&text, "executable").ends_with("sockudo-kv"));
+    assert!(field(&text, "used_cpu_user").parse::<f64>().expect("seconds") >= 0.0);
+    assert!(text.lines().all(|line| line.is_empty() || line.starts_with("# ") || line.contains(':')));
+}
+
+#[test]
+fn memory_is_what_is_in_use() {
+    let server = TestServer::start();
+    let mut c = server.raw();
+    let before = number(&info(&mut c, "memory"), "used_memory");
+    c.command(&["SET", "big", &"x".repeat(5_000_000)]);
+    c.expect("+OK\r\n");
+    let text = info(&mut c, "memory");
+    let used = number(&text, "used_memory");
+    assert!((5_000_000..6_500_000).contains(&(used - before)), "{before} {used}");
+    assert!(number(&text, "used_memory_peak") >= used);
+    assert!(number(&text, "used_memory_rss") > 5_000_000);
+    assert!(field(&text, "used_memory_human").ends_with('M'));
+    c.check("DEL big", ":1\r\n");
+    // The value is freed in the background, when the epochs of its readers are over.
+    let began = Instant::now();
+    while number(&info(&mut c, "memory"), "used_memory") > before + 1_000_000 {
+        assert!(began.elapsed() < Duration::from_secs(10), "the memory does not come back");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let text = info(&mut c, "memory");
+    assert!(number(&text, "used_memory_peak") >= used);
+    assert_eq!(number(&text, "lazyfreed_objects"), 1);
+}
+
+#[test]
+fn calls_and_errors_are_counted() {
+    let server = TestServer::start();
+    let mut c = server.raw();
+    c.check("SET k v", "+OK\r\n");
+    c.check("INCR k", "-ERR value is not an integer or out of range\r\n");
+    c.check("GET", "-ERR wrong number of arguments for 'get' command\r\n");
+    c.check("CONFIG SET a", "-ERR wrong number of arguments for 'config|set' command\r\n");
+    c.line("NOSUCH");
+    let text = info(&mut c, "commandstats errorstats stats");
+    assert_eq!(field(&text, "cmdstat_set"), "calls=1,rejected_calls=0,failed_calls=0");
+    assert_eq!(field(&text, "cmdstat_incr"), "calls=1,rejected_calls=0,failed_calls=1");
+    assert_eq!(field(&text, "cmdstat_get"), "calls=0,rejected_calls=1,failed_calls=0");
+    assert_eq!(field(&text, "cmdstat_config|set"), "calls=0,rejected_calls=1,failed_calls=0");
+    assert_eq!(field(&text, "errorstat_ERR"), "count=4");
+    assert_eq!(number(&text, "total_error_replies"), 4);
+    assert_eq!(number(&text, "total_commands_processed"), 2);
+}
+
+#[test]
+fn the_rate_follows_the_load() {
+    let server = TestServer::start();
+    let mut c = server.raw();
+    let began = Instant::now();
+    loop {
+        c.send("PING\r\n".repeat(200));
+        c.expect("+PONG\r\n".repeat(200));
+        let rate = number(&info(&mut c, "stats"), "instantaneous_ops_per_sec");
+        if rate > 100 {
+            break;
+        }
+        assert!(began.elapsed() < Duration::from_secs(10), "the rate stays at {rate}");
+    }
+}
+
+// -- small ones -----------------------------------------------------------------------------------------------------
+
+#[test]
+fn small_commands_answer() {
+    let server = TestServer::start();
+    let mut c = server.raw();
+    c.check("ROLE", "*3\r\n$6\r\nmaster\r\n:0\r\n*0\r\n");
+    c.check("ROLE x", "-ERR wrong number of arguments for 'role' command\r\n");
+    c.check("TIME x", "-ERR wrong number of arguments for 'time' command\r\n");
+    c.send("LOLWUT\r\nLOLWUT VERSION 5 1 2\r\n");
+    for _ in 0..2 {
+        assert!(String::from_utf8(c.bulk()).expect("text").ends_with("\nRedis ver. 7.2.0\n"));
+    }
+    c.check("LOLWUT VERSION x", "-ERR value is not an integer or out of range\r\n");
+    let (seconds, micros): (u64, u32) = redis::cmd("TIME").query(&mut server.client()).expect("the time");
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs();
+    assert!(now - seconds < 60 && micros < 1_000_000);
+}
+
+// -- SHUTDOWN -------------------------------------------------------------------------------------------------------
+
+#[test]
+fn shutdown_ends_the_process() {
+    for line in ["SHUTDOWN", "SHUTDOWN NOSAVE", "shutdown now force nosave", "SHUTDOWN SAVE FORCE"] {
+        let mut server = TestServer::start();
+        let mut c = server.raw();
+        c.send(format!("SET k v\r\n{line}\r\nGET k\r\n"));
+        c.expect("+OK\r\n");
+        // No reply follows, and nothing that came behind it runs.
+        assert_eq!(c.read_line(), "", "{line}");
+        assert!(c.closed(), "{line}");
+        assert_eq!(server.wait_for_end(Duration::from_secs(10)), Some(true), "{line}");
+    }
+}
+
+#[test]
+fn shutdown_refuses_what_makes_no_sense() {
+    let server = TestServer::start();
+    let mut c = server.raw();
+    for line in ["x", "SAVE NOSAVE", "ABORT NOW", "NOW ABORT", "SAVE SAVE x"] {
+        c.check(&format!("SHUTDOWN {line}"), "-ERR syntax error\r\n");
+    }
+    c.check("SHUTDOWN ABORT", "-ERR No shutdown in progress.\r\n");
+    c.check("SHUTDOWN SAVE", "-ERR Errors trying to SHUTDOWN. Check logs.\r\n");
+    c.check("PING", "+PONG\r\n");
+}
+
+// -- DEBUG ----------------------------------------------------------------------------------------------------------
+
+#[test]
+fn debug_must_be_allowed() {
+    let refused = "-ERR DEBUG command not allowed. If the enable-debug-command option is set to \"local\", you can run \
+                   it from a local connection, otherwise you need to set this option in the configuration file, and \
+                   then restart the server.\r\n";
+    let server = TestServer::start();
+    let mut c = server.raw();
+    c.check("DEBUG SLEEP 0", refused);
+    c.check("DEBUG PANIC", refused);
+    c.check("DEBUG", "-ERR wrong number of arguments for 'debug' command\r\n");
+    let server = TestServer::with(&["--enable-debug-command", "local"]);
+    server.raw().check("DEBUG SLEEP 0", "+OK\r\n");
+}
+
+#[test]
+fn debug_subcommands() {
+    let server = TestServer::with(DEBUG);
+    let mut c = server.raw();
+    for (name, line) in [("nosuch", "nosuch"), ("SLEEP", "SLEEP"), ("PANIC", "PANIC x"), ("LOG", "LOG a b")] {
+        let reply =
+            format!("-ERR unknown subcommand or wrong number of arguments for '{name}'. Try DEBUG HELP.\r\n");
+        c.check(&format!("DEBUG {line}"), &reply);
+    }
+    c.check("DEBUG SLEEP x", "+OK\r\n");
+    c.check("DEBUG SLEEP -1", "+OK\r\n");
+    let began = Instant::now();
+    c.check("DEBUG SLEEP 0.2", "+OK\r\n");
+    assert!(began.elapsed() >= Duration::from_millis(200));
+    c.check("DEBUG ERROR \"MYCODE my words\"", "-MYCODE my words\r\n");
+    c.check("DEBUG LOG hello", "+OK\r\n");
+    assert_eq!(field(&info(&mut c, "errorstats"), "errorstat_MYCODE"), "count=1");
+    assert_eq!(c.line("DEBUG HELP"), "*13");
+}
+
+#[test]
+fn active_expiry_can_be_switched_off() {
+    let server = TestServer::with(DEBUG);
+    let mut c = server.raw();
+    if !c.line("SET probe v PX 0").starts_with('-') {
+        return println!("skipped: SET has no options");
+    }
+    c.check("DEBUG SET-ACTIVE-EXPIRE 0", "+OK\r\n");
+    c.check("SET k v PX 1", "+OK\r\n");
+    std::thread::sleep(Duration::from_millis(500));
+    let before = number(&info(&mut c, "stats"), "expired_keys");
+    c.check("DEBUG SET-ACTIVE-EXPIRE 1", "+OK\r\n");
+    let began = Instant::now();
+    while number(&info(&mut c, "stats"), "expired_keys") == before {
+        assert!(began.elapsed() < Duration::from_secs(10), "the key does not end");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+#[test]
+fn row_53_a_panic_hits_one_client_only() {
+    let server = TestServer::with(DEBUG);
+    let mut other = server.raw();
+    other.check("SET k v", "+OK\r\n");
+    for round in 0..8 {
+        let mut c = server.raw();
+        c.send("SET k v\r\nDEBUG PANIC\r\nSET k never\r\n");
+        c.expect("+OK\r\n-ERR internal error: the command failed and was abandoned\r\n");
+        assert!(c.closed());
+        // Both workers go on: the connections land on either.
+        let mut next = server.raw();
+        next.check("GET k", "$1\r\nv\r\n");
+        next.check(&format!("MSET a {round} b {round}"), "+OK\r\n");
+        other.check("MGET a b", &format!("*2\r\n$1\r\n{round}\r\n$1\r\n{round}\r\n"));
+        other.check("INCR n", &format!(":{}\r\n", round + 1));
+    }
+    let began = Instant::now();
+    while number(&info(&mut other, "clients"), "connected_clients") != 1 {
+        assert!(began.elapsed() < Duration::from_secs(10), "a client is still counted");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
