@@ -45,6 +45,8 @@ const SPLITTING: u64 = 2;
 const MERGING: u64 = 4;
 const ABSORBED: u64 = 8;
 const FLAGS: u64 = 15;
+const ADDRESS: u64 = 0x0000_ffff_ffff_fff0;
+const LEVEL_SHIFT: u32 = 48;
 
 /// Keys per bucket that the table keeps on average.
 const TARGET_LOAD: u64 = 8;
@@ -70,13 +72,22 @@ pub struct Table {
     hasher: KeyHasher,
 }
 
-/// A directory word, decoded.
+/// A directory word, decoded: the bucket's address, its level in the upper bits, so that finding the bucket does not
+/// touch its cache line, and the flags in the lowest four.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct DirWord(u64);
 
 impl DirWord {
     fn open(bucket: Bucket) -> DirWord {
-        DirWord(bucket.as_ptr().expose_provenance() as u64 | OCCUPIED)
+        let address = bucket.as_ptr().expose_provenance() as u64;
+        assert!(address & !ADDRESS == 0, "the allocator returned an address beyond 48 bits");
+        DirWord(u64::from(bucket.level()) << LEVEL_SHIFT | address | OCCUPIED)
+    }
+
+    /// The level of an occupied word's bucket.
+    #[inline]
+    fn level(self) -> u8 {
+        (self.0 >> LEVEL_SHIFT) as u8
     }
 
     fn vacant(version: u64) -> DirWord {
@@ -110,7 +121,7 @@ impl DirWord {
     #[inline]
     fn bucket(self) -> Bucket {
         debug_assert!(!self.is_vacant());
-        let ptr = std::ptr::with_exposed_provenance_mut((self.0 & !FLAGS) as usize);
+        let ptr = std::ptr::with_exposed_provenance_mut((self.0 & ADDRESS) as usize);
         // SAFETY: occupied words carry the address of a bucket, alive under the guard that the word was read with.
         unsafe { Bucket::from_ptr(ptr) }
     }
@@ -262,7 +273,7 @@ impl Table {
                 index = parent(index);
                 continue;
             }
-            let level = word.bucket().level();
+            let level = word.level();
             if hash & mask(level) != index {
                 index = hash & mask(level);
                 continue;
@@ -399,7 +410,7 @@ impl Table {
         } else if word.has(MERGING) {
             self.help_merge(index, guard);
         } else if word.has(ABSORBED) {
-            self.help_merge(index | 1 << word.bucket().level(), guard);
+            self.help_merge(index | 1 << word.level(), guard);
             self.open_absorbed(index, word);
         }
     }
@@ -549,7 +560,7 @@ impl Table {
 
     /// The last step alone, for who finds the parent absorbed and the child vacant already.
     fn open_absorbed(&self, index: u64, absorbed: DirWord) {
-        let child = index | 1 << absorbed.bucket().level();
+        let child = index | 1 << absorbed.level();
         if self.load(child).is_vacant() {
             self.swap(index, absorbed, absorbed.opened());
         }
