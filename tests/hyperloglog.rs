@@ -85,7 +85,6 @@ fn several_keys_count_as_their_union() {
     c.check("PFADD b 3 4 5", ":1\r\n");
     c.check("PFCOUNT a b", ":5\r\n");
     c.check("PFCOUNT a nokey a", ":4\r\n");
-    c.check("PFCOUNT none nokey", ":0\r\n");
     let mut client = server.client();
     fill(&mut client, "dense");
     let alone = count(&mut client, "dense");
@@ -183,7 +182,8 @@ fn the_first_unusable_key_decides_the_error() {
     c.check("PFMERGE fresh text bad", NOT_HLL);
 }
 
-/// Runs that stop short, run over, are cut off, or overflow 32 bits when they are added up.
+/// Runs that stop short, run over, are cut off, or overflow 32 bits when they are added up. Here we are stricter than
+/// Redis, whose PFADD and PFDEBUG DECODE do not look at all of them.
 #[test]
 fn row_39_runs_that_do_not_add_up_are_refused() {
     let server = TestServer::start();
@@ -451,18 +451,16 @@ fn row_39_a_sketch_that_setrange_corrupted_is_refused() {
     for line in ["PFCOUNT bad", "PFCOUNT good bad", "PFMERGE good bad", "PFMERGE bad good", "PFADD bad d"] {
         c.check(line, CORRUPT);
     }
-    c.check("PFADD dense 1", ":1\r\n");
-    c.check("PFDEBUG TODENSE dense", ":1\r\n");
+    for key in ["dense", "magic", "bits"] {
+        c.check(&format!("PFADD {key} 1"), ":1\r\n");
+        c.check(&format!("PFDEBUG TODENSE {key}"), ":1\r\n");
+    }
     c.check("APPEND dense x", ":12305\r\n");
     c.check("PFCOUNT dense", NOT_HLL);
     c.check("PFADD dense 1", NOT_HLL);
-    c.check("PFADD magic 1", ":1\r\n");
-    c.check("PFDEBUG TODENSE magic", ":1\r\n");
     c.check("SETRANGE magic 0 h", ":12304\r\n");
     c.check("PFCOUNT magic", NOT_HLL);
     // Every pattern of a dense sketch's bits is a sketch.
-    c.check("PFADD bits 1", ":1\r\n");
-    c.check("PFDEBUG TODENSE bits", ":1\r\n");
     c.check("PFCOUNT bits", ":1\r\n");
     c.check("SETRANGE bits 16 zzzzzzzz", ":12304\r\n");
     c.check("PFCOUNT bits", ":1\r\n");
@@ -470,7 +468,6 @@ fn row_39_a_sketch_that_setrange_corrupted_is_refused() {
     assert!(c.line("PFCOUNT bits") != ":1");
 }
 
-/// A text that was put together in place is a sketch like any other.
 #[test]
 fn a_sketch_is_a_string_to_the_other_commands() {
     let server = TestServer::start();
@@ -510,16 +507,14 @@ fn get_and_set_move_a_sketch() {
     let mut c = server.client();
     add_each(&mut c, "sparse", &elements("few", 100));
     fill(&mut c, "dense");
-    for (key, layout) in [("sparse", "sparse"), ("dense", "dense")] {
-        let (mut from, name) = (server.client(), format!("moved-{key}"));
-        carry(&mut from, key, &mut c, &name);
-        assert_eq!(count(&mut c, &name), count(&mut c, key));
-        assert_eq!(encoding(&mut c, &name), layout);
-        assert_eq!(
-            add_each(&mut c, &name, &elements("few", 100)),
-            if key == "sparse" { 0 } else { add_each(&mut c, key, &elements("few", 100)) }
-        );
-        assert_eq!(registers(&mut c, &name), registers(&mut c, key));
+    for key in ["sparse", "dense"] {
+        let moved = format!("moved-{key}");
+        carry(&mut server.client(), key, &mut c, &moved);
+        assert_eq!(count(&mut c, &moved), count(&mut c, key));
+        assert_eq!(encoding(&mut c, &moved), key);
+        let more = elements("more", 50);
+        assert_eq!(add_each(&mut c, &moved, &more), add_each(&mut c, key, &more));
+        assert_eq!(registers(&mut c, &moved), registers(&mut c, key));
     }
 }
 
