@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::sync::OnceLock;
 use std::sync::mpsc::{Sender, channel};
+use std::time::{Duration, Instant};
 
 use super::table::Table;
 use crate::memory;
@@ -26,6 +27,8 @@ const COLLECT_AFTER: u32 = 256;
 
 thread_local! {
     static RETIRED: Cell<u32> = const { Cell::new(0) };
+    /// Objects that this thread has freed, whoever retired them.
+    static FREED_HERE: Cell<u64> = const { Cell::new(0) };
 }
 
 /// Runs `free` when every guard that is held now has ended.
@@ -36,7 +39,12 @@ thread_local! {
 pub unsafe fn retire(guard: &Guard, free: impl FnOnce()) {
     RETIRED.set(RETIRED.get() + 1);
     // SAFETY: the closures of this module and the table capture only addresses and run on any thread.
-    unsafe { guard.defer_unchecked(free) }
+    unsafe {
+        guard.defer_unchecked(move || {
+            FREED_HERE.set(FREED_HERE.get() + 1);
+            free();
+        });
+    }
 }
 
 /// Frees what this thread and others retired long enough ago. The epochs collect by themselves only once in 128 pins,
@@ -50,17 +58,26 @@ pub fn collect_if_due(guard: &Guard) {
     }
 }
 
-/// Collections of [`collect_idle`]: together less than a millisecond of work.
-const IDLE_COLLECTIONS: usize = 8;
+/// How long [`collect_idle`] may keep its worker from its clients.
+const IDLE_SLICE: Duration = Duration::from_micros(500);
+/// Collections that free nothing before there is nothing to free: a bag waits for two steps of the epoch.
+const FUTILE_COLLECTIONS: u32 = 3;
 
-/// Frees what may be freed, on a thread that has nothing else to do; for a tick of every worker. Without it the last
-/// garbage before a quiet time would stay until commands come again.
-pub fn collect_idle() {
-    for _ in 0..IDLE_COLLECTIONS {
+/// Frees what may be freed, on a thread that has nothing else to do, and says whether there is probably more. Without
+/// it the last garbage before a quiet time would stay until commands come again.
+pub fn collect_idle() -> bool {
+    let (began, mut futile) = (Instant::now(), 0);
+    RETIRED.set(0);
+    while began.elapsed() < IDLE_SLICE {
+        let before = FREED_HERE.get();
         // A pin of its own each time lets the epoch move on in between.
         pin().flush();
+        futile = if FREED_HERE.get() == before { futile + 1 } else { 0 };
+        if futile == FUTILE_COLLECTIONS {
+            return false;
+        }
     }
-    RETIRED.set(0);
+    true
 }
 
 /// Retires the word that a successful swap took out of a slot.

@@ -134,10 +134,8 @@ async fn expire_keys(local: Rc<Local>, lane: usize) {
             continue;
         }
         let pause = match local.server.keyspace.expiry_effort(now) {
-            Effort::None => {
-                collect_idle();
-                IDLE_PAUSE
-            }
+            Effort::None if collect_idle() => HEAVY_PAUSE,
+            Effort::None => IDLE_PAUSE,
             Effort::Light => {
                 expire_slice(&local.server, lane);
                 LIGHT_PAUSE
