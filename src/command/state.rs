@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
+use tokio::sync::watch;
+
 use super::client::Clients;
 use crate::config::Config;
 use crate::keyspace::Keyspace;
@@ -22,6 +24,38 @@ pub struct Server {
     pub run_id: String,
     /// How many workers run commands; their lanes have the numbers below it.
     pub workers: usize,
+    /// Asks the process to end.
+    pub shutdown: Shutdown,
+    /// Connections that were accepted since the start, the refused ones included.
+    pub total_connections_received: AtomicU64,
+    /// Connections that were refused because `maxclients` were connected.
+    pub rejected_connections: AtomicU64,
+}
+
+/// The wish that the process ends: SIGINT, SIGTERM and SHUTDOWN utter it, the listener and the workers obey. It cannot
+/// be taken back.
+#[derive(Debug, Default)]
+pub struct Shutdown {
+    wish: watch::Sender<bool>,
+}
+
+impl Shutdown {
+    /// Asks for the end. Returns at once, also when it has been asked for already.
+    pub fn request(&self) {
+        self.wish.send_replace(true);
+    }
+
+    /// Whether the end has been asked for.
+    pub fn is_requested(&self) -> bool {
+        *self.wish.borrow()
+    }
+
+    /// Waits until somebody asks for the end.
+    pub async fn requested(&self) {
+        let mut seen = self.wish.subscribe();
+        // It fails when the sender is gone, and the sender is borrowed here.
+        drop(seen.wait_for(|asked| *asked).await);
+    }
 }
 
 impl Server {
@@ -35,6 +69,9 @@ impl Server {
             started: Instant::now(),
             run_id: random_hex(40),
             workers,
+            shutdown: Shutdown::default(),
+            total_connections_received: AtomicU64::new(0),
+            rejected_connections: AtomicU64::new(0),
         }
     }
 }
