@@ -25,6 +25,7 @@ use crate::keyspace::entry::Entry;
 use crate::keyspace::gate::{Closed, Snapshot, Stripe, stripe_of};
 use crate::keyspace::table::{Table, prefetch};
 use crate::keyspace::{Access, Key, Space};
+use crate::limits::REPLIES_PENDING;
 use crate::protocol::args::Args;
 use crate::protocol::decoder::Decoder;
 use crate::protocol::reply::{Output, Reply};
@@ -53,6 +54,8 @@ pub enum Progress {
     Done,
     /// The command at this place met something closed: wait for it and go on there.
     Closed(usize, Closed),
+    /// The replies have grown to [`REPLIES_PENDING`]: send them and go on at this place.
+    Flush(usize),
 }
 
 /// A command of the window after the first pass.
@@ -136,6 +139,9 @@ impl Worker {
                     return Progress::Closed(*at, closed);
                 }
                 *at += 1;
+                if out.pending() >= REPLIES_PENDING {
+                    return Progress::Flush(*at);
+                }
             }
         }
         Progress::Done
