@@ -191,3 +191,93 @@ fn hook_maxclients(server: &Server) {
         }),
     );
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::TcpStream as StdStream;
+
+    fn free_port() -> u16 {
+        StdListener::bind(("127.0.0.1", 0)).and_then(|free| free.local_addr()).expect("a port is free").port()
+    }
+
+    fn set(server: &Server, name: &str, value: &str) -> Result<(), String> {
+        server.config.set(&[(name.as_bytes(), value.as_bytes())], true)
+    }
+
+    /// Runs an accept loop on a thread of its own, as a server does, while `test` changes the configuration.
+    fn while_accepting(test: impl FnOnce(&Server, u16)) {
+        let port = free_port();
+        let overrides = [("port".into(), vec![port.to_string().into()])];
+        let config = Config::load(None, false, &overrides).expect("valid");
+        let server = Arc::new(Server::new(Arc::new(config), 1));
+        std::thread::scope(|scope| {
+            let (ready, wait) = channel();
+            let accepting = Arc::clone(&server);
+            scope.spawn(move || {
+                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+                runtime.expect("a runtime").block_on(async {
+                    let worker = [Handle::start(Arc::clone(&accepting), 0).expect("a worker")];
+                    let listening = bind::listen_all(&accepting.config).expect("a free port");
+                    let mut acceptor = Acceptor::new(&accepting, &worker, listening).expect("a poller");
+                    ready.send(()).expect("the test waits");
+                    tokio::select! {
+                        () = acceptor.run() => {}
+                        () = accepting.shutdown.requested() => {}
+                    }
+                });
+            });
+            wait.recv().expect("it accepts");
+            test(&server, port);
+            server.shutdown.request();
+        });
+        assert!(set(&server, "port", &free_port().to_string()).is_err(), "nobody rebinds after the end");
+    }
+
+    #[test]
+    fn the_port_moves() {
+        while_accepting(|server, port| {
+            let other = free_port();
+            assert_eq!(set(server, "port", &other.to_string()), Ok(()));
+            assert!(StdStream::connect(("127.0.0.1", other)).is_ok());
+            assert!(StdStream::connect(("127.0.0.1", port)).is_err());
+            assert_eq!(set(server, "port", "0"), Ok(()));
+            assert!(StdStream::connect(("127.0.0.1", other)).is_err());
+        });
+    }
+
+    #[test]
+    fn a_port_in_use_changes_nothing() {
+        while_accepting(|server, port| {
+            let taken = StdListener::bind(("127.0.0.1", 0)).expect("a port is free");
+            let taken_port = taken.local_addr().expect("bound").port().to_string();
+            let refusal = "CONFIG SET failed (possibly related to argument 'port') - Unable to listen on this port. Check server logs.";
+            assert_eq!(set(server, "port", &taken_port), Err(refusal.into()));
+            assert!(StdStream::connect(("127.0.0.1", port)).is_ok());
+        });
+    }
+
+    #[test]
+    fn addresses_change() {
+        while_accepting(|server, port| {
+            assert_eq!(set(server, "bind", "127.0.0.2 127.0.0.1"), Ok(()));
+            assert!(StdStream::connect(("127.0.0.2", port)).is_ok());
+            let refusal = "CONFIG SET failed (possibly related to argument 'bind') - Failed to bind to specified addresses.";
+            assert_eq!(set(server, "bind", "192.0.2.1"), Err(refusal.into()));
+            assert!(StdStream::connect(("127.0.0.1", port)).is_ok());
+        });
+    }
+
+    #[test]
+    fn more_clients_than_files_are_refused() {
+        while_accepting(|server, _| {
+            assert_eq!(set(server, "maxclients", "100"), Ok(()));
+            let refusal = set(server, "maxclients", "4000000000").expect_err("no system has so many files");
+            assert!(
+                refusal.contains("not able to handle the specified number of clients, try with "),
+                "{refusal}"
+            );
+            assert_eq!(server.config.live().maxclients(), 100);
+        });
+    }
+}
