@@ -20,3 +20,18 @@ pub const ERROR_CODES: usize = 128;
 
 /// Bytes of one log message; the rest is cut off.
 pub const LOG_MESSAGE: usize = 1024;
+
+/// Bytes of replies at which a batch pauses until they are sent. One reply may be larger than this.
+pub const REPLIES_PENDING: usize = 1 << 20;
+
+/// Commands that one connection may run before the other connections of its worker get their turn.
+pub const COMMANDS_PER_TURN: usize = 2048;
+
+/// Bytes of unlinked values that may wait for their readers before commands have to wait too.
+pub const GARBAGE: u64 = 256 << 20;
+
+/// Descriptors that the server keeps for itself besides the clients': standard streams, listeners, files.
+pub const RESERVED_FILES: u64 = 32;
+
+/// Descriptors of one worker's runtime: its poller, its waker, and the copies that Tokio makes of them.
+pub const FILES_PER_WORKER: u64 = 4;

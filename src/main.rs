@@ -13,18 +13,25 @@ use sockudo_kv::{log_warning, logging, net};
 static ALLOCATOR: Counted = Counted;
 
 fn main() -> ExitCode {
-    let outcome = match cli::parse(std::env::args_os().skip(1)) {
+    let started = match cli::parse(std::env::args_os().skip(1)) {
         Action::Print(text) => {
             print!("{text}");
             return ExitCode::SUCCESS;
         }
         Action::Refuse(reason) => Err(reason),
-        Action::Serve(start) => configured(&start).and_then(net::serve),
+        Action::Serve(start) => configured(&start),
     };
-    match outcome {
-        Ok(()) => ExitCode::SUCCESS,
+    let config = match started {
+        Ok(config) => config,
         Err(reason) => {
             eprintln!("{reason}");
+            return ExitCode::FAILURE;
+        }
+    };
+    match net::serve(config) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(reason) => {
+            log_warning!("{reason}");
             ExitCode::FAILURE
         }
     }

@@ -68,6 +68,13 @@ pub fn garbage() -> u64 {
     sum(|block| &block.retired)
 }
 
+/// This thread's part of [`garbage`]: what it has unlinked less what it has freed, which may be other threads'. Costs
+/// one load; the last of very many threads share a counter.
+#[inline]
+pub fn garbage_of_this_thread() -> i64 {
+    TABLE[my_block()].retired.load(Ordering::Relaxed)
+}
+
 /// Counts `bytes` as unlinked.
 pub fn retired(bytes: usize) {
     add(|block| &block.retired, bytes as i64);

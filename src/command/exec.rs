@@ -26,6 +26,7 @@ use crate::keyspace::gate::{Closed, Snapshot, Stripe, stripe_of};
 use crate::keyspace::reclaim::collect_if_due;
 use crate::keyspace::table::{Table, prefetch};
 use crate::keyspace::{Access, Key, Space};
+use crate::limits::REPLIES_PENDING;
 use crate::log_warning;
 use crate::protocol::args::Args;
 use crate::protocol::decoder::Decoder;
@@ -56,6 +57,8 @@ pub enum Progress {
     Closed(usize, Closed),
     /// The command at this place must wait until CLIENT PAUSE is over.
     Paused(usize),
+    /// The replies have grown to [`REPLIES_PENDING`]: send them and go on at this place.
+    Flush(usize),
 }
 
 /// Why a command cannot run now.
@@ -169,6 +172,9 @@ impl Worker {
                     Err(Wait::Paused) => return Progress::Paused(place.at),
                 }
                 *place = Place { at: place.at + 1, mark: out.checkpoint() };
+                if out.pending() >= REPLIES_PENDING {
+                    return Progress::Flush(place.at);
+                }
             }
         }
         Progress::Done

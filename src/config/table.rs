@@ -193,7 +193,7 @@ pub static DIRECTIVES: &[Directive] = &[
     read("enable-debug-command", Enum(ACCESS), "no").fixed(),
     later("enable-module-command", Enum(ACCESS), "no").fixed(),
     later("daemonize", Bool, "no").fixed(),
-    later("pidfile", TEXT, "").fixed(),
+    read("pidfile", TEXT, "").fixed(),
     later("supervised", Enum(SUPERVISED), "no").fixed(),
     later("syslog-enabled", Bool, "no").fixed(),
     later("syslog-ident", TEXT, "redis").fixed(),

@@ -3,71 +3,133 @@
 //! A client that does not read its replies is not read from: the task waits in the write. Nothing that belongs to the
 //! keyspace (guard, announcement, latch) lives across an await.
 
+use std::future::{Future, poll_fn};
+use std::io;
 use std::os::fd::AsRawFd;
+use std::pin::pin;
 use std::rc::Rc;
+use std::task::Poll;
+use std::time::Duration;
 
-use bytes::Buf;
+use bytes::{Buf, BufMut, buf::Limit};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use super::worker::{Arrival, Local};
+use super::seats::{self, Buffers, Taken};
+use super::worker::Local;
 use crate::command::client::Client;
 use crate::command::exec::Progress;
-use crate::protocol::decoder::{Decoder, Limits, Parsed};
+use crate::command::state::Server;
+use crate::limits::COMMANDS_PER_TURN;
+use crate::protocol::decoder::{Limits, Parsed, ProtocolError};
 use crate::protocol::reply::{Output, Reply};
+use crate::{log_verbose, log_warning};
 
 /// Replies that may gather before they are written although more commands wait.
 const WRITE_AT: usize = 64 * 1024;
+/// How long what a client sent behind a protocol error is read and thrown away. A socket that is closed over unread
+/// bytes is reset, and the reset may overtake the error's text.
+const LINGER: Duration = Duration::from_millis(100);
+/// Bytes that are thrown away at most.
+const LINGER_BYTES: usize = 4 << 20;
 
 struct Connection {
     local: Rc<Local>,
     /// Dropped before the stream, so that nobody shuts another file down in its place.
     client: Client,
-    decoder: Decoder,
-    out: Output,
+    /// Given up before the stream is closed: fields are dropped in this order.
+    seat: Taken,
     stream: TcpStream,
+    /// Commands that have run since other connections had their turn.
+    turn: usize,
+    /// The client broke the protocol; more of it may be on its way.
+    linger: bool,
 }
 
 /// Serves a connection until it ends.
-pub(super) async fn serve(local: Rc<Local>, arrival: Arrival) {
-    let Ok(stream) = TcpStream::from_std(arrival.stream) else { return };
-    arrival.client.attach(stream.as_raw_fd());
-    let decoder = Decoder::new(Limits::default());
-    let mut connection = Connection { local, client: arrival.client, decoder, out: Output::new(), stream };
+pub(super) async fn serve(local: Rc<Local>, stream: std::net::TcpStream, client: Client) {
+    let Ok(stream) = TcpStream::from_std(stream) else { return };
+    client.attach(stream.as_raw_fd());
+    let seat = local.seats.take(client.id, &stream, limits(&local.server, &client));
+    let mut connection = Connection { local, client, seat, stream, turn: 0, linger: false };
     // An error of the socket means that the client is gone: there is nobody to tell.
     drop(connection.run().await);
 }
 
+/// The bounds of the client's requests.
+#[inline]
+fn limits(server: &Server, _client: &Client) -> Limits {
+    let live = server.config.live();
+    Limits {
+        max_bulk: live.proto_max_bulk_len(),
+        max_buffer: live.client_query_buffer_limit(),
+        ..Limits::default()
+    }
+}
+
 impl Connection {
-    async fn run(&mut self) -> std::io::Result<()> {
-        while !self.client.closing {
-            if self.stream.read_buf(&mut self.decoder.read_target()).await? == 0 {
-                return Ok(());
+    async fn run(&mut self) -> io::Result<()> {
+        while !self.local.stopping.get() {
+            self.readable().await?;
+            let mut buffers = self.seat.take();
+            let open = self.serve_input(&mut buffers).await?;
+            if !open {
+                break;
             }
-            self.answer().await?;
+            self.seat.park(buffers);
         }
         // Whoever sees the end of the connection does not see it in CLIENT LIST any more.
         self.local.server.clients.leave(self.client.id);
-        self.stream.shutdown().await
+        self.stream.shutdown().await?;
+        if self.linger {
+            // Whatever else the client says ends the waiting no later than its own end does.
+            drop(tokio::time::timeout(LINGER, self.throw_away()).await);
+        }
+        Ok(())
+    }
+
+    /// Waits for input without a buffer for it.
+    async fn readable(&mut self) -> io::Result<()> {
+        poll_fn(|cx| {
+            let ready = self.stream.poll_read_ready(cx);
+            if ready.is_pending() {
+                self.turn = 0;
+            }
+            ready
+        })
+        .await
+    }
+
+    /// Reads once and answers; false when the connection is to end.
+    async fn serve_input(&mut self, buffers: &mut Buffers) -> io::Result<bool> {
+        match read_now(&mut self.stream, &mut buffers.decoder.read_target()).await? {
+            None => return Ok(true),
+            Some(0) => return Ok(false),
+            Some(_) => {}
+        }
+        self.seat.touch(self.local.seats.now(), 0);
+        buffers.decoder.set_limits(limits(&self.local.server, &self.client));
+        self.answer(buffers).await?;
+        Ok(!self.client.closing)
     }
 
     /// Runs all complete commands that were received.
-    async fn answer(&mut self) -> std::io::Result<()> {
+    async fn answer(&mut self, buffers: &mut Buffers) -> io::Result<()> {
         loop {
-            let parsed = self.decoder.parse();
-            self.run_batch().await?;
-            self.decoder.clear_batch();
-            if let Parsed::Failed(error) = parsed
-                && !self.client.closing
-            {
-                if self.client.replies.on() {
-                    Reply::new(&mut self.out, self.client.resp3).error(&format!("ERR {error}"));
-                }
-                self.client.closing = true;
+            let parsed = buffers.decoder.parse();
+            self.run_batch(buffers).await?;
+            self.turn += buffers.decoder.batch_len();
+            buffers.decoder.clear_batch();
+            if let Parsed::Failed(error) = parsed {
+                self.refuse(error, &mut buffers.out);
             }
             let more = parsed == Parsed::Full && !self.client.closing;
-            if !more || self.out.pending() >= WRITE_AT {
-                self.flush().await?;
+            if !more || buffers.out.pending() >= WRITE_AT {
+                self.flush(buffers).await?;
+            }
+            if self.turn >= COMMANDS_PER_TURN {
+                self.turn = 0;
+                tokio::task::yield_now().await;
             }
             if !more {
                 return Ok(());
@@ -75,42 +137,105 @@ impl Connection {
         }
     }
 
-    async fn run_batch(&mut self) -> std::io::Result<()> {
+    async fn run_batch(&mut self, buffers: &mut Buffers) -> io::Result<()> {
+        if self.local.pressure.is_high() {
+            self.local.pressure.relieved().await;
+        }
         let mut from = 0;
         loop {
             let local = &self.local;
             let progress = local.worker.borrow_mut().run(
                 &local.server,
                 &mut self.client,
-                &self.decoder,
+                &buffers.decoder,
                 from,
-                &mut self.out,
+                &mut buffers.out,
             );
             match progress {
                 Progress::Done => return Ok(()),
                 Progress::Paused(at) => {
                     from = at;
-                    self.flush().await?;
+                    self.flush(buffers).await?;
                     self.local.server.pause.over().await;
+                }
+                Progress::Flush(at) => {
+                    from = at;
+                    self.flush(buffers).await?;
+                    // So much output is as good as a turn's worth of commands.
+                    self.turn = 0;
+                    tokio::task::yield_now().await;
                 }
                 Progress::Closed(at, closed) => {
                     from = at;
-                    self.flush().await?;
+                    self.flush(buffers).await?;
                     self.local.server.keyspace.gate.opened(closed).await;
                 }
             }
         }
     }
 
-    async fn flush(&mut self) -> std::io::Result<()> {
-        self.client.publish_buffers(&self.decoder, &self.out);
-        while self.out.has_remaining() {
-            if self.stream.write_buf(&mut self.out).await? == 0 {
-                return Err(std::io::ErrorKind::WriteZero.into());
-            }
+    /// Answers bytes that are no request, unless a command before them ends the connection anyway.
+    #[cold]
+    fn refuse(&mut self, error: ProtocolError, out: &mut Output) {
+        if self.client.closing {
+            return;
         }
-        self.out.clear();
-        self.client.publish_buffers(&self.decoder, &self.out);
+        self.client.closing = true;
+        self.linger = true;
+        let id = self.client.id;
+        if error == ProtocolError::BufferLimit {
+            log_warning!("Closing client that reached max query buffer length: id={id}");
+            return;
+        }
+        log_verbose!("{error} from client: id={id}");
+        if !self.client.replies.on() {
+            return;
+        }
+        Reply::new(out, self.client.resp3).error(&format!("ERR {error}"));
+    }
+
+    async fn flush(&mut self, buffers: &mut Buffers) -> io::Result<()> {
+        self.client.publish_buffers(&buffers.decoder, &buffers.out);
+        let out = &mut buffers.out;
+        let hard = self.local.server.config.live().output_hard();
+        if hard != 0 && out.pending() as u64 > hard {
+            seats::complain(self.client.id);
+            return Err(io::ErrorKind::Other.into());
+        }
+        self.seat.touch(self.local.seats.now(), out.pending());
+        while out.has_remaining() {
+            if self.stream.write_buf(out).await? == 0 {
+                return Err(io::ErrorKind::WriteZero.into());
+            }
+            self.seat.touch(self.local.seats.now(), out.pending());
+        }
+        out.clear();
+        self.client.publish_buffers(&buffers.decoder, &buffers.out);
         Ok(())
     }
+
+    async fn throw_away(&mut self) -> io::Result<()> {
+        let mut scratch = Vec::with_capacity(16 << 10);
+        let mut seen = 0;
+        while seen < LINGER_BYTES {
+            scratch.clear();
+            match self.stream.read_buf(&mut scratch).await? {
+                0 => break,
+                some => seen += some,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Reads what is there; none when, against the poller's word, nothing is. Never waits, so that nobody waits with a
+/// buffer at hand.
+async fn read_now(stream: &mut TcpStream, room: &mut Limit<&mut Vec<u8>>) -> io::Result<Option<usize>> {
+    debug_assert!(room.has_remaining_mut(), "a read without room looks like the end");
+    let mut read = pin!(stream.read_buf(room));
+    poll_fn(|cx| match read.as_mut().poll(cx) {
+        Poll::Ready(count) => Poll::Ready(count.map(Some)),
+        Poll::Pending => Poll::Ready(Ok(None)),
+    })
+    .await
 }

@@ -1,38 +1,41 @@
 //! A worker: a thread with a current-thread runtime, its connections' tasks, and its share of the background work.
 
-use std::cell::RefCell;
-use std::net::TcpStream as StdStream;
+use std::cell::{Cell, RefCell};
+use std::future::Future;
+use std::net::TcpStream;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::sync::mpsc::{Sender, channel};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
-use tokio::runtime::{Builder, LocalOptions};
+use tokio::runtime::{Builder, LocalOptions, LocalRuntime};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use super::connection;
+use super::pressure::{self, Pressure};
+use super::seats::Seats;
+use super::{connection, expiry};
 use crate::command::client::Client;
 use crate::command::exec::Worker;
-use crate::command::state::{Server, unix_ms};
+use crate::command::state::Server;
 use crate::command::stats::SAMPLE_EVERY_MS;
-use crate::keyspace::expire::Effort;
-use crate::keyspace::reclaim::collect_idle;
-use crate::memory;
-use crate::sync::epoch;
+use crate::log_warning;
+use crate::sync::{AtomicUsize, Ordering};
 
-/// Time that one slice of active expiry may take; it delays the other clients of the worker by as much.
-const EXPIRY_SLICE: Duration = Duration::from_micros(500);
-/// Rest between slices while a good part of the keys is due.
-const HEAVY_PAUSE: Duration = Duration::from_millis(1);
-/// Rest between slices while few keys are due, and between looks at the wheel while none are.
-const LIGHT_PAUSE: Duration = Duration::from_millis(20);
-const IDLE_PAUSE: Duration = Duration::from_millis(100);
-/// Chunks between looks at the clock.
-const CHUNKS_PER_LOOK: usize = 4;
+/// How often a worker looks after what is not urgent.
+const HOUSEKEEPING: Duration = Duration::from_millis(SAMPLE_EVERY_MS);
+/// Looks per second of the sweep.
+const LOOKS_PER_SWEEP: u32 = 10;
+/// How long clients have at the end of the server to take what was answered.
+const GRACE: Duration = Duration::from_secs(1);
+/// Rest between looks whether they have.
+const GRACE_PAUSE: Duration = Duration::from_millis(2);
+/// Rest before background work that panicked begins anew.
+const RESTART_PAUSE: Duration = Duration::from_secs(1);
 
 /// A connection on its way to its worker.
 pub(super) struct Arrival {
-    pub(super) stream: StdStream,
+    pub(super) stream: TcpStream,
     pub(super) client: Client,
 }
 
@@ -40,31 +43,36 @@ pub(super) struct Arrival {
 pub(super) struct Handle {
     arrivals: UnboundedSender<Arrival>,
     connections: Arc<AtomicUsize>,
-    thread: Option<std::thread::JoinHandle<()>>,
+    thread: JoinHandle<()>,
 }
 
 /// What the tasks of one worker share.
 pub(super) struct Local {
     pub(super) server: Arc<Server>,
     pub(super) worker: RefCell<Worker>,
+    pub(super) seats: Rc<Seats>,
+    pub(super) pressure: Pressure,
+    /// The server ends: connections end with the batch that they run.
+    pub(super) stopping: Cell<bool>,
 }
 
 impl Handle {
-    /// Starts the worker that uses `lane`.
+    /// Starts the worker that uses `lane`. It ends when the server's shutdown has been requested.
+    ///
+    /// # Errors
+    /// When the system grants no thread or no poller.
     pub(super) fn start(server: Arc<Server>, lane: usize) -> std::io::Result<Handle> {
         let (arrivals, inbox) = unbounded_channel();
         let connections = Arc::new(AtomicUsize::new(0));
         let count = Arc::clone(&connections);
-        let runtime = Builder::new_current_thread().enable_all().build_local(LocalOptions::default());
-        drop(runtime?);
+        let (built, outcome) = channel();
         let thread = std::thread::Builder::new().name(format!("worker-{lane}")).spawn(move || {
-            let runtime = Builder::new_current_thread()
-                .enable_all()
-                .build_local(LocalOptions::default())
-                .expect("a runtime could be built a moment ago");
-            runtime.block_on(run(server, lane, inbox, count));
+            if let Some(runtime) = build(&built) {
+                runtime.block_on(run(server, lane, inbox, count));
+            }
         })?;
-        Ok(Handle { arrivals, connections, thread: Some(thread) })
+        outcome.recv().map_err(std::io::Error::other)??;
+        Ok(Handle { arrivals, connections, thread })
     }
 
     /// Connections that the worker has now.
@@ -72,20 +80,29 @@ impl Handle {
         self.connections.load(Ordering::Relaxed)
     }
 
-    /// Hands a connection over; gives it back if the worker is gone.
+    /// Hands a connection over.
     pub(super) fn hand_over(&self, arrival: Arrival) {
         self.connections.fetch_add(1, Ordering::Relaxed);
-        // A worker ends only with the process, and its sockets with it.
+        // A worker ends only with the server, and its sockets with it.
         drop(self.arrivals.send(arrival));
     }
 
-    /// Tells the worker that nothing more comes, and waits until it has ended its connections.
-    pub(super) fn stop(self) {
-        drop(self.arrivals);
-        if let Some(thread) = self.thread {
-            drop(thread.join());
-        }
+    /// Whether the worker has ended.
+    pub(super) fn is_finished(&self) -> bool {
+        self.thread.is_finished()
     }
+}
+
+/// A runtime, which must be built on its own thread; the outcome goes to who waits for it.
+fn build(outcome: &Sender<std::io::Result<()>>) -> Option<LocalRuntime> {
+    let built = Builder::new_current_thread().enable_all().build_local(LocalOptions::default());
+    let (runtime, report) = match built {
+        Ok(runtime) => (Some(runtime), Ok(())),
+        Err(error) => (None, Err(error)),
+    };
+    // The other end waits for nothing else.
+    drop(outcome.send(report));
+    runtime
 }
 
 async fn run(
@@ -94,69 +111,88 @@ async fn run(
     mut inbox: UnboundedReceiver<Arrival>,
     connections: Arc<AtomicUsize>,
 ) {
-    let local = Rc::new(Local { server, worker: RefCell::new(Worker::new(lane)) });
-    tokio::task::spawn_local(expire_keys(Rc::clone(&local), lane));
-    tokio::task::spawn_local(tick(Rc::clone(&local), lane));
-    while let Some(arrival) = inbox.recv().await {
+    let local = Rc::new(Local {
+        server: Arc::clone(&server),
+        worker: RefCell::new(Worker::new(lane)),
+        seats: Rc::default(),
+        pressure: Pressure::default(),
+        stopping: Cell::new(false),
+    });
+    for_ever({
         let local = Rc::clone(&local);
+        move || expiry::run(Rc::clone(&local), lane)
+    });
+    for_ever({
+        let local = Rc::clone(&local);
+        move || keep_house(Rc::clone(&local), lane)
+    });
+    tokio::select! {
+        () = receive(&local, &mut inbox, connections) => {}
+        () = server.shutdown.requested() => {}
+    }
+    finish(&local).await;
+}
+
+async fn receive(local: &Rc<Local>, inbox: &mut UnboundedReceiver<Arrival>, connections: Arc<AtomicUsize>) {
+    while let Some(arrival) = inbox.recv().await {
+        let local = Rc::clone(local);
         let connections = Arc::clone(&connections);
         tokio::task::spawn_local(async move {
-            let id = arrival.client.id;
-            let clients = Arc::clone(&local.server);
-            connection::serve(local, arrival).await;
-            clients.clients.leave(id);
-            connections.fetch_sub(1, Ordering::Relaxed);
+            let server = Arc::clone(&local.server);
+            let _member = Member { server, connections, id: arrival.client.id };
+            connection::serve(local, arrival.stream, arrival.client).await;
         });
     }
 }
 
-/// What a worker does ten times a second: INFO's samples on the first one, and on each the handing over of unlinked
-/// values, which would otherwise wait for the worker's next work.
-async fn tick(local: Rc<Local>, lane: usize) {
-    let mut ticks = tokio::time::interval(Duration::from_millis(SAMPLE_EVERY_MS));
+/// A registered client, which leaves the register however its task ends.
+struct Member {
+    server: Arc<Server>,
+    connections: Arc<AtomicUsize>,
+    id: u64,
+}
+
+impl Drop for Member {
+    fn drop(&mut self) {
+        self.server.clients.leave(self.id);
+        self.connections.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Lets connections that are at work finish their batch and send its replies.
+async fn finish(local: &Local) {
+    local.stopping.set(true);
+    let began = Instant::now();
+    while local.seats.any_busy() && began.elapsed() < GRACE {
+        tokio::time::sleep(GRACE_PAUSE).await;
+    }
+}
+
+/// Runs background work that never ends; if it panics, it begins anew.
+fn for_ever<F: Future<Output = ()> + 'static>(work: impl Fn() -> F + 'static) {
+    tokio::task::spawn_local(async move {
+        loop {
+            if let Err(error) = tokio::task::spawn_local(work()).await {
+                log_warning!("Background work failed and begins anew: {error}");
+            }
+            tokio::time::sleep(RESTART_PAUSE).await;
+        }
+    });
+}
+
+/// What is not urgent: INFO's samples, handing in what keeps garbage, and the sweep.
+async fn keep_house(local: Rc<Local>, lane: usize) {
+    let mut looks = 0;
     loop {
-        ticks.tick().await;
+        tokio::time::sleep(HOUSEKEEPING).await;
         if lane == 0 {
             local.server.stats.sample();
         }
-        if memory::garbage() != 0 {
-            epoch::pin().flush();
-        }
-    }
-}
-
-/// Active expiry: slices of a walk, as many as what is due deserves.
-async fn expire_keys(local: Rc<Local>, lane: usize) {
-    loop {
-        let now = unix_ms();
-        if !local.server.active_expiry.load(Ordering::Relaxed) || local.server.pause.active(now) {
-            tokio::time::sleep(IDLE_PAUSE).await;
-            continue;
-        }
-        let pause = match local.server.keyspace.expiry_effort(now) {
-            Effort::None if collect_idle() => HEAVY_PAUSE,
-            Effort::None => IDLE_PAUSE,
-            Effort::Light => {
-                expire_slice(&local.server, lane);
-                LIGHT_PAUSE
-            }
-            Effort::Heavy => {
-                expire_slice(&local.server, lane);
-                HEAVY_PAUSE
-            }
-        };
-        tokio::time::sleep(pause).await;
-    }
-}
-
-fn expire_slice(server: &Server, lane: usize) {
-    let began = std::time::Instant::now();
-    while began.elapsed() < EXPIRY_SLICE {
-        // A pin per look lets the epoch, and with it the memory, move on during a long slice.
-        let guard = epoch::pin();
-        let now = unix_ms();
-        for _ in 0..CHUNKS_PER_LOOK {
-            server.keyspace.expire_chunk(lane, &guard, now);
+        pressure::hand_in_if_much();
+        looks += 1;
+        if looks == LOOKS_PER_SWEEP {
+            looks = 0;
+            local.seats.sweep(local.server.config.live()).await;
         }
     }
 }

@@ -1,0 +1,211 @@
+//! What a worker's background work sees of its connections.
+//!
+//! A connection's task parks its buffers in its seat while it waits for input, and takes them while it works. So the
+//! sweep, once a second, can free the buffers of the idle, and nothing on the way of a request asks for the time: the
+//! task stamps its seat with the sweep's own count of seconds.
+
+use std::cell::{Cell, RefCell};
+use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
+use std::rc::Rc;
+
+use socket2::SockRef;
+use tokio::net::TcpStream;
+
+use crate::config::Live;
+use crate::protocol::decoder::{Decoder, Limits};
+use crate::protocol::reply::Output;
+use crate::{log_verbose, log_warning};
+
+/// Seats that one step of the sweep looks at; between two steps clients are served.
+const STEP: usize = 1024;
+
+/// A connection's buffers.
+pub(super) struct Buffers {
+    pub(super) decoder: Decoder,
+    pub(super) out: Output,
+}
+
+/// One connection as its worker sees it.
+pub(super) struct Seat {
+    /// The client's number.
+    id: u64,
+    /// The socket. The seat is given up before the socket is closed: see [`Taken`].
+    socket: RawFd,
+    /// The buffers while the task waits for input, none while it works.
+    parked: Cell<Option<Box<Buffers>>>,
+    /// The second of the last read or write.
+    active: Cell<u64>,
+    /// The value of `active` when the buffers were freed, so that they are freed once.
+    freed: Cell<u64>,
+    /// Bytes of replies that wait for the client to read.
+    unsent: Cell<usize>,
+    /// Since when they exceed the soft limit.
+    over_since: Cell<Option<u64>>,
+}
+
+impl Seat {
+    /// Lends the buffers to the task.
+    #[inline]
+    pub(super) fn take(&self) -> Box<Buffers> {
+        self.parked.take().expect("the task that takes the buffers has parked them before")
+    }
+
+    /// Gives the buffers back until there is input.
+    #[inline]
+    pub(super) fn park(&self, buffers: Box<Buffers>) {
+        self.parked.set(Some(buffers));
+    }
+
+    /// Notes that bytes moved in the second `now`, and how many replies are unsent.
+    #[inline]
+    pub(super) fn touch(&self, now: u64, unsent: usize) {
+        self.active.set(now);
+        self.unsent.set(unsent);
+    }
+
+    fn is_parked(&self) -> bool {
+        let parked = self.parked.take();
+        let is = parked.is_some();
+        self.parked.set(parked);
+        is
+    }
+
+    /// Frees what an idle connection does not need.
+    fn free_buffers(&self) {
+        if self.freed.get() == self.active.get() {
+            return;
+        }
+        if let Some(mut buffers) = self.parked.take() {
+            buffers.decoder.release_idle();
+            buffers.out.release_idle();
+            self.parked.set(Some(buffers));
+            self.freed.set(self.active.get());
+        }
+    }
+
+    /// Ends the connection: its task finds the socket shut, in a read or in a write.
+    fn shut(&self) {
+        // SAFETY: the socket is open, because this seat is still listed: `Taken` takes it off the list before the task
+        // drops the stream, on this very thread.
+        let socket = unsafe { BorrowedFd::borrow_raw(self.socket) };
+        // A socket that cannot be shut is disconnected already.
+        drop(SockRef::from(&socket).shutdown(std::net::Shutdown::Both));
+    }
+
+    fn look(&self, now: u64, live: &Live) {
+        let idle = now - self.active.get();
+        if live.timeout() != 0 && idle > live.timeout() {
+            log_verbose!("Closing idle client {}", self.id);
+            return self.shut();
+        }
+        if self.is_slow(now, live) {
+            complain(self.id);
+            return self.shut();
+        }
+        if idle > 0 {
+            self.free_buffers();
+        }
+    }
+
+    /// Whether the replies have exceeded the soft limit for too long.
+    fn is_slow(&self, now: u64, live: &Live) -> bool {
+        let soft = live.output_soft();
+        if soft == 0 || self.unsent.get() as u64 <= soft {
+            self.over_since.set(None);
+            return false;
+        }
+        let since = self.over_since.get().unwrap_or(now);
+        self.over_since.set(Some(since));
+        now - since > live.output_seconds()
+    }
+}
+
+/// Says that a client is closed because it does not read.
+pub(super) fn complain(id: u64) {
+    log_warning!("Client id={id} scheduled to be closed ASAP for overcoming of output buffer limits.");
+}
+
+/// The seats of a worker's connections.
+#[derive(Default)]
+pub(super) struct Seats {
+    list: RefCell<Vec<Option<Rc<Seat>>>>,
+    free: RefCell<Vec<usize>>,
+    /// Seconds that the sweep has counted.
+    now: Cell<u64>,
+}
+
+impl Seats {
+    /// A seat for the connection over `stream`. It must be dropped before the stream is.
+    pub(super) fn take(self: &Rc<Self>, id: u64, stream: &TcpStream, limits: Limits) -> Taken {
+        let buffers = Buffers { decoder: Decoder::new(limits), out: Output::new() };
+        let seat = Rc::new(Seat {
+            id,
+            socket: stream.as_raw_fd(),
+            parked: Cell::new(Some(Box::new(buffers))),
+            active: Cell::new(self.now.get()),
+            freed: Cell::new(u64::MAX),
+            unsent: Cell::new(0),
+            over_since: Cell::new(None),
+        });
+        let mut list = self.list.borrow_mut();
+        let place = self.free.borrow_mut().pop().unwrap_or(list.len());
+        match list.get_mut(place) {
+            Some(empty) => *empty = Some(Rc::clone(&seat)),
+            None => list.push(Some(Rc::clone(&seat))),
+        }
+        Taken { seats: Rc::clone(self), seat, place }
+    }
+
+    /// The second that the sweep is at.
+    #[inline]
+    pub(super) fn now(&self) -> u64 {
+        self.now.get()
+    }
+
+    /// Whether a connection is at work: running commands or sending replies.
+    pub(super) fn any_busy(&self) -> bool {
+        self.list.borrow().iter().flatten().any(|seat| !seat.is_parked())
+    }
+
+    /// Another second has passed: closes the idle and the slow, frees the buffers of the silent.
+    pub(super) async fn sweep(&self, live: &Live) {
+        let now = self.now.get() + 1;
+        self.now.set(now);
+        let mut from = 0;
+        while self.sweep_step(from, now, live) {
+            from += STEP;
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// Looks at some seats; false when there are none behind them.
+    fn sweep_step(&self, from: usize, now: u64, live: &Live) -> bool {
+        let list = self.list.borrow();
+        let step = list.get(from..).unwrap_or_default();
+        step.iter().take(STEP).flatten().for_each(|seat| seat.look(now, live));
+        step.len() > STEP
+    }
+}
+
+/// A seat that is given up on drop.
+pub(super) struct Taken {
+    seats: Rc<Seats>,
+    seat: Rc<Seat>,
+    place: usize,
+}
+
+impl std::ops::Deref for Taken {
+    type Target = Seat;
+
+    #[inline]
+    fn deref(&self) -> &Seat {
+        &self.seat
+    }
+}
+
+impl Drop for Taken {
+    fn drop(&mut self) {
+        self.seats.list.borrow_mut()[self.place] = None;
+        self.seats.free.borrow_mut().push(self.place);
+    }
+}
