@@ -93,6 +93,11 @@ impl Bucket {
         usize::from(unsafe { self.0.read() })
     }
 
+    /// Whether it holds none.
+    pub fn is_empty(self) -> bool {
+        self.len() == 0
+    }
+
     /// How many low bits of the hash lead to it.
     #[inline]
     pub fn level(self) -> u8 {

@@ -320,7 +320,7 @@ mod tests {
     #[test]
     fn a_closed_stripe_turns_writers_and_readers_away() {
         let gate = Gate::new(2);
-        let section = gate.close(0, vec![Stripe(3), Stripe(9)]).ok().expect("open");
+        let section = gate.close(0, vec![Stripe(3), Stripe(9)]).expect("open");
         assert!(matches!(gate.announce(1, Stripe(9)), Err(Closed::One(Stripe(9)))));
         assert!(gate.announce(1, Stripe(4)).is_ok());
         assert_eq!(gate.check(Stripe(3)), Err(Closed::One(Stripe(3))));
@@ -332,7 +332,7 @@ mod tests {
     #[test]
     fn closing_everything_excludes_writers_and_sections() {
         let gate = Gate::new(2);
-        let section = gate.close_all(0).ok().expect("open");
+        let section = gate.close_all(0).expect("open");
         assert!(matches!(gate.announce(1, Stripe(0)), Err(Closed::All)));
         assert!(matches!(gate.close(1, vec![Stripe(0)]), Err(Closed::All)));
         assert!(matches!(gate.close_all(1), Err(Closed::All)));
@@ -344,7 +344,7 @@ mod tests {
     fn a_panic_in_a_section_reopens_its_stripes() {
         let gate = Gate::new(1);
         let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-            let _section = gate.close(0, vec![Stripe(1)]).ok().expect("open");
+            let _section = gate.close(0, vec![Stripe(1)]).expect("open");
             panic!("in the section");
         }));
         assert!(panicked.is_err());
@@ -366,7 +366,7 @@ mod tests {
         let mut cx = Context::from_waker(&waker);
         let what = Closed::One(Stripe(5));
         assert!(gate.poll_open(what, &mut cx).is_ready());
-        let section = gate.close(0, vec![Stripe(5)]).ok().expect("open");
+        let section = gate.close(0, vec![Stripe(5)]).expect("open");
         assert!(gate.poll_open(what, &mut cx).is_pending());
         drop(section);
         assert_eq!(counter.0.load(Ordering::SeqCst), 1);
