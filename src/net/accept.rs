@@ -109,7 +109,7 @@ impl<'a> Acceptor<'a> {
             return self.refuse(&stream);
         }
         let local = stream.local_addr().map_or_else(|_| String::new(), |local| local.to_string());
-        let stream = match self.prepare(&stream).and_then(|()| stream.into_std()) {
+        let stream = match self.prepare(&stream, peer).and_then(|()| stream.into_std()) {
             Ok(stream) => stream,
             Err(error) => {
                 return log_verbose!("Error setting a client's socket up: {}", reason(&error));
@@ -122,8 +122,13 @@ impl<'a> Acceptor<'a> {
         worker.hand_over(Arrival { stream, client });
     }
 
-    fn prepare(&self, stream: &TcpStream) -> io::Result<()> {
+    fn prepare(&self, stream: &TcpStream, peer: SocketAddr) -> io::Result<()> {
         stream.set_nodelay(true)?;
+        if peer.ip().to_canonical().is_loopback() {
+            // Nothing on the way can be congested: the simplest algorithm saves what a pacing one (BBR, where it is
+            // the default) spends on timers and models. A kernel without it keeps its default.
+            drop(SockRef::from(stream).set_tcp_congestion(b"reno"));
+        }
         let idle = self.server.config.live().tcp_keepalive();
         if idle == 0 {
             return Ok(());

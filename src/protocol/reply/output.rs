@@ -57,6 +57,12 @@ impl Output {
         self.pending() == 0
     }
 
+    /// Whether what is pending is one stretch of bytes, which a plain write sends whole.
+    #[inline]
+    pub fn is_contiguous(&self) -> bool {
+        self.large.is_empty()
+    }
+
     /// Bytes allocated, for the accounting of a client's memory. A large value may be shared with the keyspace.
     pub fn memory(&self) -> usize {
         self.bytes.capacity() + self.large_pending
