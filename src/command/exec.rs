@@ -13,12 +13,14 @@
 //! | several, or one `EXCLUSIVE` | compares the lanes before and after; after three tries closes the stripes | closes the stripes |
 //! | everything (`STABLE`, `CLOSES_ALL`) | as several; closes all | closes all |
 
+use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::client::{Client, NO_COMMAND};
 use super::keys;
 use super::state::{Server, unix_ms};
 use super::table::{Command, Flags, registry};
+use super::ticks::ticks;
 use super::{Ctx, connection, container, stats};
 use crate::keyspace::bucket::Bucket;
 use crate::keyspace::entry::Entry;
@@ -98,6 +100,8 @@ struct Run<'a> {
     now: u64,
     lane: usize,
     counters: &'a stats::Lane,
+    /// When the present command began, in ticks.
+    since: Cell<u64>,
 }
 
 impl Worker {
@@ -131,7 +135,8 @@ impl Worker {
         let guard = pin();
         collect_if_due(&guard);
         let counters = server.stats.lane(self.lane);
-        let run = Run { server, guard: &guard, now: unix_ms(), lane: self.lane, counters };
+        let run =
+            Run { server, guard: &guard, now: unix_ms(), lane: self.lane, counters, since: Cell::default() };
         let mut place = Place { at: from, mark: out.checkpoint() };
         let result =
             catch_unwind(AssertUnwindSafe(|| self.run_batch(&run, client, decoder, &mut place, out)));
@@ -159,6 +164,7 @@ impl Worker {
             let end = (first + WINDOW).min(decoder.batch_len());
             let table = run.server.keyspace.db(client.db).table(run.guard);
             self.prepare(run, table, decoder, first..end);
+            run.since.set(ticks());
             while place.at < end && !client.ends() {
                 let prepared = self.window[place.at - first];
                 let outcome = if client.replies.on() {
@@ -404,7 +410,9 @@ impl Run<'_> {
     #[inline]
     fn count(&self, id: Option<usize>, out: &mut Output) {
         if let Some(id) = id {
-            self.counters.called(id);
+            // One look per command: it ends this one and begins the next.
+            let now = ticks();
+            self.counters.called(id, now.wrapping_sub(self.since.replace(now)));
         }
         if out.has_error() {
             self.count_error(id, out, stats::Lane::failed);

@@ -18,6 +18,7 @@ pub mod state;
 pub mod stats;
 pub mod string;
 pub mod table;
+pub mod ticks;
 
 use client::Client;
 use state::Server;

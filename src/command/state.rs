@@ -74,6 +74,7 @@ impl Shutdown {
 impl Server {
     /// A server with empty databases.
     pub fn new(config: Arc<Config>, workers: usize) -> Server {
+        super::ticks::start();
         let databases = config.number("databases") as usize;
         Server {
             keyspace: Keyspace::new(databases, workers, unix_ms()),

@@ -54,6 +54,8 @@ pub struct Counts<N = u64> {
     pub failed: N,
     /// Calls that were refused before they ran.
     pub rejected: N,
+    /// Time in calls, in ticks of [`super::ticks`].
+    pub ticks: N,
 }
 
 /// Merged counters.
@@ -83,7 +85,7 @@ struct Rate {
 
 #[inline]
 fn bump(counter: &AtomicU64, by: u64) {
-    counter.store(counter.load(Ordering::Relaxed) + by, Ordering::Relaxed);
+    counter.store(counter.load(Ordering::Relaxed).wrapping_add(by), Ordering::Relaxed);
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -142,10 +144,12 @@ impl Lane {
         }
     }
 
-    /// Counts a call of the command with this number.
+    /// Counts a call of the command with this number that took `ticks` ticks.
     #[inline]
-    pub(super) fn called(&self, id: usize) {
-        bump(&self.commands[id].calls, 1);
+    pub(super) fn called(&self, id: usize, ticks: u64) {
+        let counts = &self.commands[id];
+        bump(&counts.calls, 1);
+        bump(&counts.ticks, ticks);
     }
 
     /// Counts that the call just counted answered with an error of this code.
@@ -196,7 +200,12 @@ impl Rate {
 impl Counts<AtomicU64> {
     fn load(&self) -> Counts {
         let value = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        Counts { calls: value(&self.calls), failed: value(&self.failed), rejected: value(&self.rejected) }
+        Counts {
+            calls: value(&self.calls),
+            failed: value(&self.failed),
+            rejected: value(&self.rejected),
+            ticks: value(&self.ticks),
+        }
     }
 }
 
@@ -206,6 +215,7 @@ impl Counts {
             calls: with(self.calls, other.calls),
             failed: with(self.failed, other.failed),
             rejected: with(self.rejected, other.rejected),
+            ticks: with(self.ticks, other.ticks),
         }
     }
 }

@@ -7,6 +7,7 @@ use super::{Text, system};
 use crate::command::state::REDIS_VERSION;
 use crate::command::state::unix_ms;
 use crate::command::table::registry;
+use crate::command::ticks;
 use crate::keyspace::reclaim;
 use crate::memory;
 
@@ -158,10 +159,12 @@ pub(super) fn commandstats(text: &mut Text<'_>) {
     for (number, command) in registry().numbered().iter().enumerate() {
         let counts = text.sums.commands[number];
         if counts != Default::default() {
+            let usec = ticks::micros(counts.ticks);
+            let per_call = usec as f64 / counts.calls.max(1) as f64;
             text.field(
                 &format!("cmdstat_{}", command.name),
                 format_args!(
-                    "calls={},rejected_calls={},failed_calls={}",
+                    "calls={},usec={usec},usec_per_call={per_call:.2},rejected_calls={},failed_calls={}",
                     counts.calls, counts.rejected, counts.failed
                 ),
             );
