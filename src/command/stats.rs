@@ -144,12 +144,16 @@ impl Lane {
         }
     }
 
-    /// Counts a call of the command with this number that took `ticks` ticks.
+    /// Counts a call of the command with this number.
     #[inline]
-    pub(super) fn called(&self, id: usize, ticks: u64) {
-        let counts = &self.commands[id];
-        bump(&counts.calls, 1);
-        bump(&counts.ticks, ticks);
+    pub(super) fn called(&self, id: usize) {
+        bump(&self.commands[id].calls, 1);
+    }
+
+    /// Adds the time that calls of the command with this number took.
+    #[inline]
+    pub(super) fn took(&self, id: usize, ticks: u64) {
+        bump(&self.commands[id].ticks, ticks);
     }
 
     /// Counts that the call just counted answered with an error of this code.
