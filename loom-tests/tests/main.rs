@@ -1,0 +1,7 @@
+//! The models, one file per protocol.
+
+mod hyperloglog;
+mod latch;
+mod slot;
+
+mod world;
