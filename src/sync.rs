@@ -40,14 +40,13 @@ mod real {
 
 #[cfg(sockudo_loom)]
 mod model {
+    pub use crate::model_spin::{spin_loop, yield_now};
     pub use loom::cell::UnsafeCell;
-    pub use loom::hint::spin_loop;
     pub use loom::sync::Mutex;
     pub use loom::sync::atomic::{
         AtomicBool, AtomicI64, AtomicPtr, AtomicU8, AtomicU16, AtomicU32, AtomicU64, AtomicUsize, Ordering,
         fence,
     };
-    pub use loom::thread::yield_now;
 }
 
 #[cfg(sockudo_loom)]

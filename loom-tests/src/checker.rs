@@ -1,6 +1,6 @@
 //! How models run: every interleaving, or every one with few preemptions, each with a fresh heap and collector.
 
-use crate::{model_epoch, model_heap};
+use crate::{model_epoch, model_heap, model_spin};
 
 /// Branches of one execution; loom takes longer ones for endless loops.
 const MAX_BRANCHES: usize = 5_000;
@@ -10,6 +10,7 @@ fn run(preemptions: Option<usize>, model: impl Fn() + Send + Sync + 'static) {
     builder.max_branches = MAX_BRANCHES;
     builder.preemption_bound = preemptions;
     builder.check(move || {
+        model_spin::begin();
         model_heap::begin();
         model_epoch::begin();
         model();

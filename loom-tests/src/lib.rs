@@ -10,6 +10,7 @@ pub mod memory;
 pub mod model_epoch;
 pub mod model_hash;
 pub mod model_heap;
+pub mod model_spin;
 
 #[path = "../../src/keyspace/mod.rs"]
 pub mod keyspace;
