@@ -152,7 +152,7 @@ fn l2_a_value_stays_readable_until_its_readers_are_gone() {
 /// L3: an old deadline, a deletion and a fresh value. One of those who end the old value wins, and the fresh one is
 /// ended by DEL alone.
 fn expired_deleted_and_set(old: fn() -> OwnedWord) {
-    check_bounded(3, move || {
+    check_bounded(2, move || {
         let keyspace = world();
         let k = key(0, 0);
         alone(&keyspace, |space| set(space, &k, old()));
@@ -281,7 +281,7 @@ fn l5_incr_and_append_switch_the_encoding_and_lose_nothing() {
 /// MUTATIONS
 #[test]
 fn l5_a_replaced_node_takes_no_more_appends() {
-    check_bounded(3, || {
+    check_bounded(2, || {
         let keyspace = world();
         let k = key(0, 0);
         alone(&keyspace, |space| set(space, &k, node(b"a", NO_EXPIRY)));
