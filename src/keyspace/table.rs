@@ -516,6 +516,7 @@ impl Table {
                 }
             }
             self.help_merge(child, guard);
+            self.open_parent_of(child);
             self.drop_segment_of(child, guard);
         }
         self.unlock();
@@ -560,6 +561,17 @@ impl Table {
         let child = index | 1 << absorbed.bucket().level();
         if self.load(child).is_vacant() {
             self.swap(index, absorbed, absorbed.opened());
+        }
+    }
+
+    /// The last step for the resizer, whose child is vacant now. A helper that vacated it may sleep before it opens the
+    /// parent, and the next resize must not take that word for the work of its own helpers.
+    fn open_parent_of(&self, child: u64) {
+        let into = parent(child);
+        let word = self.load(into);
+        if word.has(ABSORBED) {
+            // If this fails, a helper has opened it: nobody else changes an absorbed word.
+            self.swap(into, word, word.opened());
         }
     }
 
