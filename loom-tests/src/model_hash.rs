@@ -6,7 +6,7 @@ use std::hash::{BuildHasher, Hasher};
 
 /// Makes hashers that all agree.
 #[derive(Clone, Debug, Default)]
-pub struct RandomState;
+pub struct RandomState(());
 
 /// The bytes written so far, as a number.
 #[derive(Debug, Default)]

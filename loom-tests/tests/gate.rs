@@ -97,7 +97,7 @@ fn times(let_in: bool, cells: [u64; 2]) -> [u64; 2] {
 }
 
 /// L7, the store buffering between rules 1 and 2.
-/// MUTATIONS
+/// Found here: no fence in `announce`; none in `close`; an announcement withdrawn with Relaxed.
 #[test]
 fn l7_a_writer_and_a_section_do_not_overlap() {
     race(
@@ -110,7 +110,7 @@ fn l7_a_writer_and_a_section_do_not_overlap() {
 }
 
 /// L7, the store buffering between rules 1 and 3.
-/// MUTATIONS
+/// Found here: no fence in `announce`; none in `close_all`; an announcement withdrawn with Relaxed.
 #[test]
 fn l7_a_writer_and_a_section_over_everything_do_not_overlap() {
     race(
@@ -120,7 +120,7 @@ fn l7_a_writer_and_a_section_over_everything_do_not_overlap() {
 }
 
 /// L7, rules 2 and 3 against themselves and each other.
-/// MUTATIONS
+/// Found here: `close` that does not look at the word for all.
 #[test]
 fn l7_sections_do_not_overlap() {
     let over_both = |guarded: &Guarded, lane| times(guarded.section(lane, &[A, B]), [1, 1]);
@@ -167,7 +167,7 @@ fn write_at_last(guarded: &Guarded, lane: usize, stripe: Stripe) {
 }
 
 /// L7: no wakeup is lost, whichever way the opener and the sleeper meet.
-/// MUTATIONS
+/// Found here: `poll_open` that looks at `CLOSED` first and sets `WAITERS` with a second operation.
 #[test]
 fn l7_who_sleeps_before_a_closed_stripe_is_woken() {
     check(|| {
@@ -181,7 +181,7 @@ fn l7_who_sleeps_before_a_closed_stripe_is_woken() {
 }
 
 /// L7: the same for everything.
-/// MUTATIONS
+/// Found here: as above.
 #[test]
 fn l7_who_sleeps_before_everything_is_woken() {
     check(|| {
@@ -196,7 +196,7 @@ fn l7_who_sleeps_before_everything_is_woken() {
 
 /// L7: sections that want the same stripes, in ascending order, all end: the one that finds its second stripe closed
 /// gives back its first, and wakes who came to sleep there.
-/// MUTATIONS
+/// Found here: as above.
 #[test]
 fn l7_sorted_sections_and_a_writer_all_end() {
     check_bounded(2, || {
@@ -216,7 +216,7 @@ fn l7_sorted_sections_and_a_writer_all_end() {
 }
 
 /// L7: a sleeper that was cancelled takes nobody's wakeup.
-/// MUTATIONS
+/// Found here: as above.
 #[test]
 fn l7_a_cancelled_sleeper_takes_no_wakeup_with_it() {
     check_bounded(2, || {
@@ -315,19 +315,19 @@ fn single_reads(
     }
 }
 
-/// MUTATIONS
+/// Found here: a reader that does not look whether the stripe is closed.
 #[test]
 fn l8_who_saw_one_key_of_an_mset_sees_the_other() {
     single_reads(mset, [Some(OLD); 2], [Some(NEW); 2]);
 }
 
-/// MUTATIONS
+/// Found here: as above.
 #[test]
 fn l8_who_saw_one_key_of_a_rename_sees_the_other() {
     single_reads(rename, [Some(NEW), None], [None, Some(NEW)]);
 }
 
-/// MUTATIONS
+/// Found here: `unchanged` that compares no lanes.
 #[test]
 fn l8_a_read_of_both_keys_sees_an_mset_whole() {
     check(|| {
@@ -340,7 +340,7 @@ fn l8_a_read_of_both_keys_sees_an_mset_whole() {
     });
 }
 
-/// MUTATIONS
+/// Found here: as above.
 #[test]
 fn l8_a_read_of_both_keys_finds_a_renamed_one_once() {
     check(|| {
@@ -354,7 +354,7 @@ fn l8_a_read_of_both_keys_finds_a_renamed_one_once() {
 }
 
 /// L8: single writers, too, are seen in an order: first the one key, then the other.
-/// MUTATIONS
+/// Found here: as above.
 #[test]
 fn l8_a_read_of_both_keys_is_of_one_instant() {
     check(|| {

@@ -42,7 +42,7 @@ fn spawn<R: 'static>(
     thread::spawn(move || task(&guarded))
 }
 
-/// MUTATIONS
+/// Found here: a writer's unlock with Relaxed, or one that stores zero.
 #[test]
 fn writers_exclude_each_other() {
     check(|| {
@@ -53,7 +53,7 @@ fn writers_exclude_each_other() {
     });
 }
 
-/// MUTATIONS
+/// Found here: a writer that does not wait for readers; a reader's unlock with Relaxed; a writer's with Relaxed.
 #[test]
 fn a_writer_excludes_a_reader() {
     check(|| {
@@ -66,7 +66,7 @@ fn a_writer_excludes_a_reader() {
     });
 }
 
-/// MUTATIONS
+/// Found here: the same, and an unlock that stores zero over a reader's count.
 #[test]
 fn no_release_is_lost_among_writers_and_a_reader() {
     check_bounded(2, || {

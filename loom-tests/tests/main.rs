@@ -1,4 +1,4 @@
-//! The models, one file per protocol.
+//! The models, one file per protocol. "Found here" names mistakes that were made on purpose to see the model fail.
 
 mod gate;
 mod hyperloglog;

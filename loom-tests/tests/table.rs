@@ -78,7 +78,7 @@ fn spawn<R: 'static>(table: &Arc<Table>, task: impl FnOnce(&Table, &Guard) -> R 
     thread::spawn(move || task(&table, &guard))
 }
 
-/// MUTATIONS
+/// Found here: buckets published with Relaxed; the table's swap made of a load and a store.
 #[test]
 fn two_inserts_of_a_key_make_one_entry() {
     check(|| {
@@ -93,7 +93,7 @@ fn two_inserts_of_a_key_make_one_entry() {
     });
 }
 
-/// MUTATIONS
+/// Found here: an entry retired also by who finds it unlinked; the table's swap made of a load and a store.
 #[test]
 fn an_insert_and_two_removals_of_a_key_agree() {
     check_bounded(3, || {
@@ -146,21 +146,21 @@ fn finds_what_stays(table: &Table, guard: &Guard) {
     assert_eq!([1, 2].map(|key| find(table, key, guard)), [Some(1), Some(2)]);
 }
 
-/// MUTATIONS
+/// Found here: buckets published with Relaxed; buckets freed at once.
 #[test]
 fn a_lookup_beside_a_split_misses_nothing() {
     beside(0, split, finds_what_stays, |()| vec![0, 1, 2]);
     beside(1, split, finds_what_stays, |()| vec![0, 1, 2]);
 }
 
-/// MUTATIONS
+/// Found here: segments freed at once; buckets freed at once.
 #[test]
 fn a_lookup_beside_a_merge_misses_nothing() {
     beside(1, merge, finds_what_stays, |()| vec![0, 1, 2]);
     beside(2, merge, finds_what_stays, |()| vec![0, 1, 2]);
 }
 
-/// MUTATIONS
+/// Found here: a cursor that steps too far; buckets freed at once.
 #[test]
 fn a_walk_beside_a_resize_misses_nothing() {
     for (splits, resize) in [(0, split as fn(&Table, &Guard)), (1, split), (1, merge), (2, merge)] {
@@ -176,7 +176,7 @@ fn a_walk_beside_a_resize_misses_nothing() {
     }
 }
 
-/// MUTATIONS
+/// Found here: inserts into frozen buckets; buckets published with Relaxed.
 #[test]
 fn inserts_and_removals_beside_a_split_are_kept() {
     for splits in [0, 1] {
@@ -187,7 +187,7 @@ fn inserts_and_removals_beside_a_split_are_kept() {
     }
 }
 
-/// MUTATIONS
+/// Found here: inserts into frozen buckets; a parent that opens before its child is vacant.
 #[test]
 fn inserts_and_removals_beside_a_merge_are_kept() {
     for splits in [1, 2] {
@@ -200,7 +200,8 @@ fn inserts_and_removals_beside_a_merge_are_kept() {
 
 /// A helper that slept through the end of what it helps finds words of another version, and leaves none behind that
 /// the next resize takes for its own.
-/// MUTATIONS
+/// Found here: vacancies that all have one version; inserts into frozen buckets; a parent that opens before its child is
+/// vacant; a merge that ended before its parent was opened, which was no mutation but a mistake.
 #[test]
 fn a_late_helper_revives_nothing() {
     let merges = |table: &Table, guard: &Guard| (0..2).for_each(|_| merge(table, guard));
@@ -218,7 +219,7 @@ fn a_late_helper_revives_nothing() {
 }
 
 /// L2: lookups that pin for themselves, beside resizes whose garbage is freed between them.
-/// MUTATIONS
+/// Found here: segments freed at once; buckets freed at once.
 #[test]
 fn buckets_and_segments_stay_readable_for_guards_that_saw_them() {
     check_bounded(3, || {

@@ -95,6 +95,12 @@ impl Bucket {
         usize::from(unsafe { self.0.read() })
     }
 
+    /// Whether it holds none.
+    #[inline]
+    pub fn is_empty(self) -> bool {
+        self.len() == 0
+    }
+
     /// How many low bits of the hash lead to it.
     #[inline]
     pub fn level(self) -> u8 {

@@ -391,7 +391,7 @@ impl Table {
             }
             retire_bucket(bucket, guard);
             retire_entry(NonNull::from(entry), guard);
-            if new.len() == 0 {
+            if new.is_empty() {
                 self.shrink(guard);
             }
             return;
