@@ -260,16 +260,23 @@ fn with(values: [Option<&[u8]>; 2]) -> Arc<Keyspace> {
     keyspace
 }
 
+fn close_both<'g>(space: &Space<'g>) -> Section<'g> {
+    let Ok(section) = space.keyspace.gate.close(space.lane(), vec![A, B]) else {
+        unreachable!("nobody else closes")
+    };
+    section
+}
+
 /// MSET of both keys.
 fn mset(space: &Space<'_>) {
-    let section = space.keyspace.gate.close(space.lane(), vec![A, B]).ok().expect("nobody else closes");
+    let section = close_both(space);
     keys().iter().for_each(|key| put(space, key, NEW));
     drop(section);
 }
 
 /// RENAME of the first key to the second.
 fn rename(space: &Space<'_>) {
-    let section = space.keyspace.gate.close(space.lane(), vec![A, B]).ok().expect("nobody else closes");
+    let section = close_both(space);
     let value = get(space, &keys()[0]).expect("there");
     assert!(space.delete(space.key(&keys()[0])));
     put(space, &keys()[1], &value);

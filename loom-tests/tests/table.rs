@@ -106,10 +106,12 @@ fn an_insert_and_two_removals_of_a_key_agree() {
     });
 }
 
+type Resize = fn(&Table, &Guard);
+
 /// Runs `resize` beside `task` on a table of keys 0, 1 and 2 that was split `splits` times, then checks what is left.
 fn beside<R: 'static>(
     splits: usize,
-    resize: fn(&Table, &Guard),
+    resize: Resize,
     task: fn(&Table, &Guard) -> R,
     left: impl Fn(R) -> Vec<Key> + Send + Sync + 'static,
 ) {
@@ -163,7 +165,7 @@ fn a_lookup_beside_a_merge_misses_nothing() {
 /// Found here: a cursor that steps too far; buckets freed at once.
 #[test]
 fn a_walk_beside_a_resize_misses_nothing() {
-    for (splits, resize) in [(0, split as fn(&Table, &Guard)), (1, split), (1, merge), (2, merge)] {
+    for (splits, resize) in [(0, split as Resize), (1, split), (1, merge), (2, merge)] {
         beside(
             splits,
             resize,
@@ -205,7 +207,7 @@ fn inserts_and_removals_beside_a_merge_are_kept() {
 #[test]
 fn a_late_helper_revives_nothing() {
     let merges = |table: &Table, guard: &Guard| (0..2).for_each(|_| merge(table, guard));
-    let resizes: [(usize, fn(&Table, &Guard)); 3] = [(0, split_and_merge), (2, merge_and_split), (2, merges)];
+    let resizes: [(usize, Resize); 3] = [(0, split_and_merge), (2, merge_and_split), (2, merges)];
     for (splits, resize) in resizes {
         check_bounded(2, move || {
             let table = table(&[0, 1, 2], splits);
