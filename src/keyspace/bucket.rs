@@ -8,10 +8,11 @@
 //! compare-and-swap. The tag is a byte of the hash that the table's index does not use: sixteen candidates are
 //! compared at once, and the entry of a key that is absent is touched once in about thirty lookups.
 
-use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
+use std::alloc::{Layout, handle_alloc_error};
 use std::ptr::NonNull;
 
 use super::entry::Entry;
+use crate::sync::heap::{self, alloc, dealloc};
 
 const GROUP: usize = 16;
 const HEAD: usize = 2;
@@ -89,11 +90,13 @@ impl Bucket {
     /// How many entries it holds.
     #[inline]
     pub fn len(self) -> usize {
+        heap::touch(self.0.as_ptr());
         // SAFETY: buckets are initialized by `build` and live while the caller's guard is held.
         usize::from(unsafe { self.0.read() })
     }
 
     /// Whether it holds none.
+    #[inline]
     pub fn is_empty(self) -> bool {
         self.len() == 0
     }
@@ -101,6 +104,7 @@ impl Bucket {
     /// How many low bits of the hash lead to it.
     #[inline]
     pub fn level(self) -> u8 {
+        heap::touch(self.0.as_ptr());
         // SAFETY: as in `len`.
         unsafe { self.0.add(1).read() }
     }

@@ -20,15 +20,17 @@
 //!    value is never ended by an old deadline; nodes, whose deadline moves in place, are ended under their latch.
 //! 5. An entry is unlinked from the table only when dead, and retired by whoever unlinked it. A dead entry owns no value.
 
-use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
+use std::alloc::{Layout, handle_alloc_error};
 use std::ptr::NonNull;
 
+use crate::sync::heap::{self, alloc, dealloc};
 use crate::sync::{AtomicU32, AtomicU64, Ordering};
 use crate::value::word::Word;
 
 const LONG_KEY: u8 = u8::MAX;
 
-const HEAD_BYTES: usize = 13;
+/// Where the key begins: 13, but in the models, whose atomics are larger.
+const HEAD_BYTES: usize = std::mem::offset_of!(Entry, short_len) + 1;
 const LONG_LEN_BYTES: usize = 4;
 
 /// A key and its slot. Used only behind references: the key's bytes follow the struct in its allocation.
@@ -90,6 +92,7 @@ impl Entry {
     /// The key.
     #[inline]
     pub fn key(&self) -> &[u8] {
+        heap::touch(self);
         // A reference's provenance ends with the struct; the allocation's own was exposed by `new`.
         let base: *const u8 = std::ptr::with_exposed_provenance(std::ptr::from_ref(self).addr());
         // SAFETY: `new` wrote the key right behind the head (and the long length), in the same allocation.
@@ -106,6 +109,7 @@ impl Entry {
     /// The word, to be used under the caller's epoch guard.
     #[inline]
     pub fn load(&self) -> Word {
+        heap::touch(self);
         // Ordering: Acquire pairs with the Release of `swap`, which published what the word points to.
         Word::from_bits(self.word.load(Ordering::Acquire))
     }
@@ -113,6 +117,7 @@ impl Entry {
     /// Replaces the live word `seen` by `new`.
     #[inline]
     pub fn swap(&self, seen: Word, new: Word) -> Swap {
+        heap::touch(self);
         debug_assert!(!seen.is_dead(), "dead is final");
         // Ordering: Release publishes the pointee; Acquire on both ways out because the caller reads the old pointee
         // (to retire it) or the one that won.
@@ -131,6 +136,7 @@ impl Entry {
     /// Stores the access clock if it moved, so that a hot key's cache line stays shared between readers.
     #[inline]
     pub fn touch(&self, clock: u32) {
+        heap::touch(self);
         if self.clock.load(Ordering::Relaxed) != clock {
             self.clock.store(clock, Ordering::Relaxed);
         }

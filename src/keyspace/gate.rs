@@ -28,12 +28,11 @@
 //! released after its `CLOSED`: seeing one of them makes the bit (or its later clearing) visible.
 
 use std::collections::HashMap;
-use std::sync::Mutex;
 use std::task::{Context, Poll, Waker};
 
 use crossbeam_utils::CachePadded;
 
-use crate::sync::{AtomicU32, AtomicU64, Ordering, fence, spin_loop, yield_now};
+use crate::sync::{AtomicU32, AtomicU64, Mutex, Ordering, fence, spin_loop, yield_now};
 
 /// How many stripes the keys are spread over: as many as a cluster has slots.
 #[cfg(not(sockudo_loom))]
@@ -51,7 +50,11 @@ const SEQUENCE: u64 = 1 << 18;
 const STATE: u64 = SEQUENCE - 1;
 
 /// Looks at a closed word before giving up: about as long as a short section lasts.
+#[cfg(not(sockudo_loom))]
 const SPINS: u32 = 200;
+/// One look in the models: each is a branch to explore.
+#[cfg(sockudo_loom)]
+const SPINS: u32 = 1;
 const SPINS_BEFORE_YIELD: u32 = 100;
 
 /// The stripe of a hash.

@@ -2,6 +2,9 @@
 
 use std::hash::{BuildHasher, Hasher};
 
+#[cfg(sockudo_loom)]
+use crate::model_hash::RandomState;
+#[cfg(not(sockudo_loom))]
 use foldhash::quality::RandomState;
 
 /// A seeded hash. The seed differs from process to process, so that nobody can prepare colliding keys.

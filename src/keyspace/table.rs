@@ -27,7 +27,7 @@
 //! changes, so each lookup is decided by the one load that returned that bucket, and each change by the one swap that
 //! replaced it. Bucket addresses cannot be reused while a guard that saw them is held.
 
-use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
+use std::alloc::{Layout, handle_alloc_error};
 use std::ptr::NonNull;
 
 use crossbeam_utils::CachePadded;
@@ -37,6 +37,7 @@ use super::entry::Entry;
 use super::hash::KeyHasher;
 use super::reclaim::retire;
 use crate::sync::epoch::Guard;
+use crate::sync::heap::{self, alloc_words, dealloc};
 use crate::sync::{AtomicBool, AtomicI64, AtomicPtr, AtomicU64, Ordering};
 use crate::value::word::Word;
 
@@ -56,8 +57,15 @@ const GROWTH_CHECK_LEN: usize = 11;
 const SPLITS_PER_INSERT: usize = 3;
 const MERGES_PER_REMOVAL: usize = 2;
 
+#[cfg(not(sockudo_loom))]
 const FIRST_SEGMENT_BITS: u32 = 4;
+#[cfg(not(sockudo_loom))]
 const SEGMENTS: usize = 44;
+/// Segments of one word, two and so on for the models, so that few splits and merges take them and give them back.
+#[cfg(sockudo_loom)]
+const FIRST_SEGMENT_BITS: u32 = 0;
+#[cfg(sockudo_loom)]
+const SEGMENTS: usize = 4;
 
 /// The table of one database.
 pub struct Table {
@@ -223,6 +231,7 @@ impl Table {
         if base.is_null() {
             return None;
         }
+        heap::touch(base);
         // SAFETY: a segment holds `segment_len` words and `offset` is below that; it is freed through the epoch.
         Some(unsafe { &*base.add(offset) })
     }
@@ -245,13 +254,13 @@ impl Table {
             return;
         }
         let layout = Self::segment_layout(segment);
-        // SAFETY: the layout is not empty. Zero is `VACANT(0)`, and a zeroed AtomicU64 is initialized.
-        let block = unsafe { alloc_zeroed(layout) };
+        // SAFETY: the layout is not empty. Zero is `VACANT(0)`.
+        let block = unsafe { alloc_words(layout) };
         if block.is_null() {
             handle_alloc_error(layout);
         }
         // Only the holder of the resize lock (or the constructor) comes here, so a plain store cannot lose another's.
-        self.segments[segment].store(block.cast(), Ordering::Release);
+        self.segments[segment].store(block, Ordering::Release);
     }
 
     /// The index that a hash has in a table of `size` buckets.
@@ -444,7 +453,7 @@ impl Table {
     }
 
     /// Splits the bucket at the split pointer. False if another resize is under way.
-    fn split_next(&self, guard: &Guard) -> bool {
+    pub fn split_next(&self, guard: &Guard) -> bool {
         if !self.try_lock() {
             return false;
         }
@@ -502,7 +511,7 @@ impl Table {
     }
 
     /// Merges the last bucket into the one that it was split from. False if another resize is under way.
-    fn merge_last(&self, guard: &Guard) -> bool {
+    pub fn merge_last(&self, guard: &Guard) -> bool {
         if !self.try_lock() {
             return false;
         }
@@ -519,6 +528,7 @@ impl Table {
                 }
             }
             self.help_merge(child, guard);
+            self.open_parent_of(child);
             self.drop_segment_of(child, guard);
         }
         self.unlock();
@@ -563,6 +573,17 @@ impl Table {
         let child = index | 1 << absorbed.level();
         if self.load(child).is_vacant() {
             self.swap(index, absorbed, absorbed.opened());
+        }
+    }
+
+    /// The last step for the resizer, whose child is vacant now. A helper that vacated it may sleep before it opens the
+    /// parent, and the next resize must not take that word for the work of its own helpers.
+    fn open_parent_of(&self, child: u64) {
+        let into = parent(child);
+        let word = self.load(into);
+        if word.has(ABSORBED) {
+            // If this fails, a helper has opened it: nobody else changes an absorbed word.
+            self.swap(into, word, word.opened());
         }
     }
 

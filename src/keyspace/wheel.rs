@@ -8,12 +8,16 @@
 //! less than the wheel promised writes the rest of that second off until it comes round again.
 
 use std::collections::BTreeSet;
-use std::sync::{Mutex, OnceLock};
+use std::sync::OnceLock;
 
-use crate::sync::{AtomicI64, AtomicU64, Ordering};
+use crate::sync::{AtomicI64, AtomicU64, Mutex, Ordering};
 use crate::value::word::ExpireAt;
 
+#[cfg(not(sockudo_loom))]
 const SECONDS: u64 = 1 << 17;
+/// Few seconds for the models, where each counter is an object of the checker.
+#[cfg(sockudo_loom)]
+const SECONDS: u64 = 4;
 
 /// Counters of deadlines by second.
 pub struct Wheel {
@@ -30,10 +34,16 @@ fn second_of(ms: u64) -> u64 {
 }
 
 /// Zeroed counters that take no memory until their page is written.
+#[cfg(not(sockudo_loom))]
 fn zeroed_counters() -> Box<[AtomicI64]> {
     let plain: Box<[i64]> = vec![0i64; SECONDS as usize].into_boxed_slice();
     // SAFETY: AtomicI64 has the size, alignment and bit validity of i64, and the box is moved, not shared.
     unsafe { Box::from_raw(Box::into_raw(plain) as *mut [AtomicI64]) }
+}
+
+#[cfg(sockudo_loom)]
+fn zeroed_counters() -> Box<[AtomicI64]> {
+    (0..SECONDS).map(|_| AtomicI64::new(0)).collect()
 }
 
 impl Wheel {

@@ -139,7 +139,7 @@ fn shifted(significand: u64, power: u32) -> String {
     text.trim_start_matches('0').to_string()
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(sockudo_loom)))]
 mod tests {
     use super::*;
     use proptest::prelude::*;

@@ -8,14 +8,12 @@
 //!    was given a later one.
 //! 3. A node that was unlinked stays readable for guards that saw it, and nobody's change of it is visible after.
 
-use std::cell::UnsafeCell;
-
 use bytes::{Bytes, BytesMut};
 
 use super::hyperloglog::Dense;
 use super::latch::{Latch, WriteGuard};
 use super::word::ExpireAt;
-use crate::sync::{AtomicU64, Ordering};
+use crate::sync::{AtomicU64, Ordering, UnsafeCell};
 
 /// Values from this size on are freed by the background thread.
 const LARGE_BYTES: usize = 256 * 1024;
@@ -128,25 +126,27 @@ impl Text {
     /// A share of the text. The caller holds the node's latch, shared or exclusive, or owns the node.
     pub fn load(&self) -> Bytes {
         // SAFETY: rule 1: no writer is inside while the caller holds the latch.
-        unsafe { (*self.0.get()).clone() }
+        self.0.with(|text| unsafe { (*text).clone() })
     }
 
     /// How many bytes the text has. The caller holds the latch, or owns the node, as for [`Text::load`].
     pub fn size(&self) -> usize {
         // SAFETY: rule 1: no writer is inside while the caller holds the latch.
-        unsafe { (*self.0.get()).len() }
+        self.0.with(|text| unsafe { (*text).len() })
     }
 
     /// Changes the text in its buffer, or in a copy if a reader still holds a share; returns the new length.
     pub fn edit(&self, edit: impl FnOnce(&mut BytesMut), _held: &WriteGuard<'_>) -> usize {
-        // SAFETY: rule 1: the write guard excludes every other access.
-        let cell = unsafe { &mut *self.0.get() };
-        let mut buffer = match std::mem::take(cell).try_into_mut() {
-            Ok(unshared) => unshared,
-            Err(shared) => BytesMut::from(&shared[..]),
-        };
-        edit(&mut buffer);
-        *cell = buffer.freeze();
-        cell.len()
+        self.0.with_mut(|text| {
+            // SAFETY: rule 1: the write guard excludes every other access.
+            let text = unsafe { &mut *text };
+            let mut buffer = match std::mem::take(text).try_into_mut() {
+                Ok(unshared) => unshared,
+                Err(shared) => BytesMut::from(&shared[..]),
+            };
+            edit(&mut buffer);
+            *text = buffer.freeze();
+            text.len()
+        })
     }
 }

@@ -14,10 +14,11 @@
 //! Everything but a NODE is immutable once published, so that a compare-and-swap of the word is a whole update. The
 //! length in the pointer's unused upper bits is what lets a 64-byte value take a 64-byte block.
 
-use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
+use std::alloc::{Layout, handle_alloc_error};
 use std::ptr::NonNull;
 
 use super::node::{self, Node, NodeKind};
+use crate::sync::heap::{self, alloc, dealloc};
 
 const TAG: u64 = 0b111;
 const NODE: u64 = 0;
@@ -114,6 +115,13 @@ impl Word {
     }
 
     #[inline]
+    fn touch(self) {
+        if let Some(pointee) = self.pointee() {
+            heap::touch(pointee);
+        }
+    }
+
+    #[inline]
     fn pointer(self) -> *mut u8 {
         std::ptr::with_exposed_provenance_mut((self.0 & POINTER) as usize)
     }
@@ -129,6 +137,7 @@ impl Word {
     /// The word was read from a slot under an epoch guard that is still held, or is owned.
     #[inline]
     pub unsafe fn expire_at(self) -> ExpireAt {
+        self.touch();
         match self.0 & TAG {
             // SAFETY: both layouts begin with the expire-at, and the caller keeps the allocation alive.
             RAWX | INTX => unsafe { self.pointer().cast::<u64>().read() },
@@ -144,6 +153,7 @@ impl Word {
     /// As for [`Word::expire_at`], for all of `'g`.
     #[inline]
     pub unsafe fn view<'g>(self) -> View<'g> {
+        self.touch();
         match self.0 & TAG {
             INT => View::Int(self.0 as i64 >> 3),
             SHORT => View::Short(self.short()),
@@ -175,6 +185,7 @@ impl Word {
     #[inline]
     pub unsafe fn node<'g>(self) -> &'g Node {
         debug_assert!(self.is_node());
+        heap::touch(self.pointer());
         // SAFETY: NODE words are made only by `OwnedWord::from_node`, from a live box.
         unsafe { &*self.pointer().cast::<Node>() }
     }
@@ -191,8 +202,8 @@ impl Word {
             RAWX => unsafe { dealloc(self.pointer(), layout(EXPIRE_BYTES + self.upper())) },
             // SAFETY: as above.
             INTX => unsafe { dealloc(self.pointer(), layout(2 * EXPIRE_BYTES)) },
-            // SAFETY: the pointer came from `Box::into_raw` in `from_node`.
-            NODE => drop(unsafe { Box::from_raw(self.pointer().cast::<Node>()) }),
+            // SAFETY: the pointer was leaked by `from_node`.
+            NODE => unsafe { heap::free_leaked(self.pointer().cast::<Node>()) },
             _ => {}
         }
     }
@@ -298,7 +309,7 @@ impl OwnedWord {
     /// The word for a node, which the word then owns.
     pub fn from_node(node: Node) -> OwnedWord {
         let kind = u64::from(node.kind_id());
-        let block = NonNull::from(Box::leak(Box::new(node))).cast::<u8>();
+        let block = heap::leak(Box::new(node)).cast::<u8>();
         OwnedWord(Word(kind << UPPER_SHIFT | address(block) | NODE))
     }
 
@@ -378,7 +389,7 @@ fn address(block: NonNull<u8>) -> u64 {
     bits
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(sockudo_loom)))]
 mod tests {
     use super::*;
 

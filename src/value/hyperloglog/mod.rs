@@ -30,9 +30,9 @@ pub mod shared;
 pub mod sparse;
 mod sparse_edit;
 
-#[cfg(test)]
+#[cfg(all(test, not(sockudo_loom)))]
 mod golden_tests;
-#[cfg(test)]
+#[cfg(all(test, not(sockudo_loom)))]
 mod property_tests;
 
 pub use dense::Dense;

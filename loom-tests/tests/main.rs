@@ -1,0 +1,8 @@
+//! The models, one file per protocol. "Found here" names mistakes that were made on purpose to see the model fail.
+
+mod gate;
+mod hyperloglog;
+mod latch;
+mod slot;
+mod table;
+mod world;
