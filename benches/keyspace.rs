@@ -16,7 +16,7 @@ use std::time::Instant;
 
 use common::{Key, key, per_item, shuffled_keys};
 use criterion::measurement::WallTime;
-use criterion::{BatchSize, BenchmarkGroup, Criterion, criterion_group, criterion_main};
+use criterion::{BatchSize, Bencher, BenchmarkGroup, Criterion, criterion_group, criterion_main};
 use papaya::{Equivalent, Guard as _, HashMap};
 use seize::Collector;
 use sockudo_kv::keyspace::bucket::Bucket;
@@ -59,8 +59,8 @@ trait Contender {
     fn get_batch(&self, keys: &[Key; BATCH], guard: &Self::Guard<'_>) -> u64;
     /// Adds an absent key.
     fn insert(&self, key: &Key, word: Word, guard: &Self::Guard<'_>);
-    /// Exchanges the word of a key that is there.
-    fn overwrite(&self, key: &Key, word: Word, guard: &Self::Guard<'_>);
+    /// Exchanges the word of a key that is there; the word before.
+    fn overwrite(&self, key: &Key, word: Word, guard: &Self::Guard<'_>) -> u64;
     fn overwrite_batch(&self, keys: &[Key; BATCH], word: Word, guard: &Self::Guard<'_>);
     /// Frees garbage that nobody can read any more.
     fn collect(&self);
@@ -95,11 +95,12 @@ impl Ours {
         })
     }
 
-    fn exchange(entry: &Entry, word: Word) {
+    fn exchange(entry: &Entry, word: Word) -> u64 {
         let mut seen = entry.load();
         while let Swap::Lost(now) = entry.swap(seen, word) {
             seen = now;
         }
+        seen.to_bits()
     }
 }
 
@@ -132,12 +133,14 @@ impl Contender for Ours {
         self.table.count(0, 1);
     }
 
-    fn overwrite(&self, key: &Key, word: Word, guard: &Guard) {
-        Ours::exchange(self.find(key, guard), word);
+    fn overwrite(&self, key: &Key, word: Word, guard: &Guard) -> u64 {
+        Ours::exchange(self.find(key, guard), word)
     }
 
     fn overwrite_batch(&self, keys: &[Key; BATCH], word: Word, guard: &Guard) {
-        self.find_batch(keys, guard).iter().for_each(|entry| Ours::exchange(entry, word));
+        self.find_batch(keys, guard).iter().for_each(|entry| {
+            Ours::exchange(entry, word);
+        });
     }
 
     fn collect(&self) {
@@ -243,12 +246,13 @@ impl<const SHARDS: usize> Papaya<SHARDS> {
         self.shard(hash).get(&Hashed { hash, key }, guard).expect("the key is there")
     }
 
-    fn exchange(slot: &AtomicU64, word: Word) {
+    fn exchange(slot: &AtomicU64, word: Word) -> u64 {
         let mut seen = slot.load(Ordering::Acquire);
         while let Err(now) = slot.compare_exchange(seen, word.to_bits(), Ordering::AcqRel, Ordering::Acquire)
         {
             seen = now;
         }
+        seen
     }
 }
 
@@ -284,12 +288,14 @@ impl<const SHARDS: usize> Contender for Papaya<SHARDS> {
         assert!(inserted.is_ok());
     }
 
-    fn overwrite(&self, key: &Key, word: Word, guard: &seize::LocalGuard<'_>) {
-        Self::exchange(self.find(key, guard), word);
+    fn overwrite(&self, key: &Key, word: Word, guard: &seize::LocalGuard<'_>) -> u64 {
+        Self::exchange(self.find(key, guard), word)
     }
 
     fn overwrite_batch(&self, keys: &[Key; BATCH], word: Word, guard: &seize::LocalGuard<'_>) {
-        keys.iter().for_each(|key| self.overwrite(key, word, guard));
+        keys.iter().for_each(|key| {
+            self.overwrite(key, word, guard);
+        });
     }
 
     fn collect(&self) {
@@ -331,19 +337,23 @@ fn batches(keys: &[Key]) -> impl Iterator<Item = &[Key; BATCH]> {
     keys.as_chunks::<BATCH>().0.iter().cycle()
 }
 
-/// What is done with existing keys.
-fn existing<M: Contender>(group: &mut BenchmarkGroup<'_, WallTime>, map: &M, keys: &[Key]) {
+/// Asks for key after key, each of which is known only when the answer to the one before is there.
+fn one_by_one(b: &mut Bencher<'_>, keys: &[Key], mut ask: impl FnMut(&Key) -> u64) {
     // Unknown to the compiler, so that the place of the next key depends on the answer.
     let zero = black_box(0u64);
     let mut at = 0;
+    b.iter(|| {
+        at = at + 1 + (ask(&keys[at]) & zero) as usize;
+        if at == keys.len() {
+            at = 0;
+        }
+    });
+}
+
+/// What is done with existing keys.
+fn existing<M: Contender>(group: &mut BenchmarkGroup<'_, WallTime>, map: &M, keys: &[Key]) {
     group.bench_function(format!("get one/{}", M::NAME), |b| {
-        b.iter(|| {
-            let guard = map.pin();
-            at = at + 1 + (map.get(&keys[at], &guard) & zero) as usize;
-            if at == keys.len() {
-                at = 0;
-            }
-        });
+        one_by_one(b, keys, |key| map.get(key, &map.pin()));
     });
     let mut rounds = batches(keys);
     group.bench_function(format!("get of 64/{}", M::NAME), |b| {
@@ -353,9 +363,8 @@ fn existing<M: Contender>(group: &mut BenchmarkGroup<'_, WallTime>, map: &M, key
         });
     });
     let word = short_value();
-    let mut singles = keys.iter().cycle();
     group.bench_function(format!("overwrite one/{}", M::NAME), |b| {
-        b.iter(|| map.overwrite(singles.next().expect("they go round"), word, &map.pin()));
+        one_by_one(b, keys, |key| map.overwrite(key, word, &map.pin()));
     });
     group.bench_function(format!("overwrite of 64/{}", M::NAME), |b| {
         per_item(b, BATCH, || {
