@@ -338,9 +338,26 @@ impl OwnedWord {
 
 #[inline]
 fn short_word(text: &[u8]) -> Word {
-    let mut bytes = [0u8; 8];
-    bytes[1..=text.len()].copy_from_slice(text);
-    Word(u64::from_le_bytes(bytes) | (text.len() as u64) << 3 | SHORT)
+    debug_assert!(text.len() <= SHORT_MAX);
+    Word(short_bytes(text) << 8 | (text.len() as u64) << 3 | SHORT)
+}
+
+/// Up to seven bytes as a little-endian number. Loads that overlap take the place of a copy of variable length, which
+/// would be a call.
+#[inline]
+fn short_bytes(text: &[u8]) -> u64 {
+    let len = text.len();
+    if let (Some(low), Some(high)) = (text.first_chunk::<4>(), text.last_chunk::<4>()) {
+        let high = u64::from(u32::from_le_bytes(*high)) << (8 * (len - 4));
+        return u64::from(u32::from_le_bytes(*low)) | high;
+    }
+    match *text {
+        [] => 0,
+        [a] => u64::from(a),
+        [a, .., c] => {
+            u64::from(a) | u64::from(text[len / 2]) << (8 * (len / 2)) | u64::from(c) << (8 * (len - 1))
+        }
+    }
 }
 
 /// The integer that `text` spells, if printing it gives the same text back.
