@@ -19,7 +19,8 @@
 //!    `P|SPLITTING`, and versions never repeat, so a late helper's copy cannot revive a child that came and went.
 //! 3. Merge of child C into P: `C -> C|MERGING`; `P -> PC|ABSORBED`; `C|MERGING -> VACANT(m)`; `PC|ABSORBED -> PC`,
 //!    where `m` is the number of this merge. PC opens only after C is vacant, so no reader finds a stale C.
-//! 4. One resize at a time begins (a try-lock that nobody waits for); any number of threads may help it.
+//! 4. One resize at a time begins (a try-lock that nobody waits for); any number of threads may help it. It ends when its
+//!    last word is open, whoever was to open it: a mark left behind would pass for one of the next resize.
 //! 5. A reader whose hash is in the upper half of `P|SPLITTING` looks at the child first: if that is vacant, P was
 //!    still whole when it looked.
 //!
