@@ -3,16 +3,15 @@
 //! A client that does not read its replies is not read from: the task waits in the write. Nothing that belongs to the
 //! keyspace (guard, announcement, latch) lives across an await.
 
-use std::future::{Future, poll_fn};
+use std::future::poll_fn;
 use std::io;
 use std::os::fd::AsRawFd;
-use std::pin::pin;
 use std::rc::Rc;
-use std::task::Poll;
 use std::time::Duration;
 
 use bytes::{Buf, BufMut, buf::Limit};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use rustix::net::{RecvFlags, SendFlags};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, Interest};
 use tokio::net::TcpStream;
 
 use super::seats::{self, Buffers, Taken};
@@ -102,7 +101,7 @@ impl Connection {
 
     /// Reads once and answers; false when the connection is to end.
     async fn serve_input(&mut self, buffers: &mut Buffers) -> io::Result<bool> {
-        match read_now(&mut self.stream, &mut buffers.decoder.read_target()).await? {
+        match read_now(&self.stream, &mut buffers.decoder.read_target())? {
             None => return Ok(true),
             Some(0) => return Ok(false),
             Some(_) => {}
@@ -234,19 +233,44 @@ async fn send(stream: &mut TcpStream, out: &mut Output) -> io::Result<usize> {
     if !out.is_contiguous() {
         return stream.write_buf(out).await;
     }
-    let sent = stream.write(out.chunk()).await?;
-    out.advance(sent);
-    Ok(sent)
+    loop {
+        let attempt = stream.try_io(Interest::WRITABLE, || {
+            Ok(rustix::net::send(&*stream, out.chunk(), SendFlags::NOSIGNAL)?)
+        });
+        match attempt {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => stream.writable().await?,
+            Err(error) => return Err(error),
+            Ok(sent) => {
+                out.advance(sent);
+                return Ok(sent);
+            }
+        }
+    }
 }
 
 /// Reads what is there; none when, against the poller's word, nothing is. Never waits, so that nobody waits with a
 /// buffer at hand.
-async fn read_now(stream: &mut TcpStream, room: &mut Limit<&mut Vec<u8>>) -> io::Result<Option<usize>> {
+fn read_now(stream: &TcpStream, room: &mut Limit<&mut Vec<u8>>) -> io::Result<Option<usize>> {
     debug_assert!(room.has_remaining_mut(), "a read without room looks like the end");
-    let mut read = pin!(stream.read_buf(room));
-    poll_fn(|cx| match read.as_mut().poll(cx) {
-        Poll::Ready(count) => Poll::Ready(count.map(Some)),
-        Poll::Pending => Poll::Ready(Ok(None)),
-    })
-    .await
+    let mut count = None;
+    let attempt = stream.try_io(Interest::READABLE, || {
+        let free = room.chunk_mut();
+        let len = free.len();
+        // SAFETY: the kernel writes to the bytes and nothing reads them before `advance_mut`.
+        let free = unsafe { free.as_uninit_slice_mut() };
+        let ((got, _), _) = rustix::net::recv(stream, free, RecvFlags::empty())?;
+        let got = got.len();
+        count = Some(got);
+        // A read that leaves room has emptied the socket: as after a refused read, the poller has to speak first.
+        if got < len { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(()) }
+    });
+    if let Some(got) = count {
+        // SAFETY: the kernel has just written that many bytes at the front of the free ones.
+        unsafe { room.advance_mut(got) };
+        return Ok(Some(got));
+    }
+    match attempt {
+        Err(error) if error.kind() != io::ErrorKind::WouldBlock => Err(error),
+        _ => Ok(None),
+    }
 }
