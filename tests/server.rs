@@ -285,3 +285,35 @@ fn row_53_a_panic_hits_one_client_only() {
         std::thread::sleep(Duration::from_millis(5));
     }
 }
+
+#[test]
+fn row_46_nothing_can_be_evicted() {
+    const REFUSAL: &str = "-OOM command not allowed when used memory > 'maxmemory'.\r\n";
+    let server = TestServer::start();
+    let mut c = server.raw();
+    c.check("SET small v", "+OK\r\n");
+    let used = number(&info(&mut c, "memory"), "used_memory");
+    c.check(&format!("CONFIG SET maxmemory {}", used + (4 << 20)), "+OK\r\n");
+    c.check(&format!("SET big {}", "x".repeat(60_000)), "+OK\r\n");
+    let mut refused = false;
+    for i in 0..200 {
+        refused = c.line(&format!("SET big:{i} {}", "x".repeat(60_000))).starts_with("-OOM");
+        if refused {
+            break;
+        }
+    }
+    assert!(refused, "4 MB take 12 MB of values");
+    for command in ["SET other v", "APPEND small v", "MSET a 1 b 2", "INCR n", "PFADD p a"] {
+        c.check(command, REFUSAL);
+    }
+    // What reads, or gives memory back, goes on.
+    c.check("GET small", "$1\r\nv\r\n");
+    c.check("EXPIRE small 100", ":1\r\n");
+    assert!(number(&info(&mut c, "memory"), "used_memory") < used + (6 << 20));
+    c.check("FLUSHALL", "+OK\r\n");
+    let began = Instant::now();
+    while c.line("SET again v") != "+OK" {
+        assert!(began.elapsed() < Duration::from_secs(10), "the memory does not come back");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}

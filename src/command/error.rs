@@ -20,3 +20,5 @@ pub const SHOWN_ARGUMENTS: usize = 128;
 pub const DB_OUT_OF_RANGE: &str = "ERR DB index is out of range";
 /// A key was to be moved or copied onto itself.
 pub const SAME_OBJECT: &str = "ERR source and destination objects are the same";
+/// A command that needs memory while more than `maxmemory` is in use.
+pub const OUT_OF_MEMORY: &str = "OOM command not allowed when used memory > 'maxmemory'.";

@@ -21,7 +21,7 @@ use super::keys;
 use super::state::{Server, unix_ms};
 use super::table::{Command, Flags, registry};
 use super::ticks::ticks;
-use super::{Ctx, connection, container, stats};
+use super::{Ctx, connection, container, error, stats};
 use crate::keyspace::bucket::Bucket;
 use crate::keyspace::entry::Entry;
 use crate::keyspace::gate::{Closed, Snapshot, Stripe, stripe_of};
@@ -30,6 +30,7 @@ use crate::keyspace::table::{Table, prefetch};
 use crate::keyspace::{Access, Key, Space};
 use crate::limits::REPLIES_PENDING;
 use crate::log_warning;
+use crate::memory;
 use crate::protocol::args::Args;
 use crate::protocol::decoder::Decoder;
 use crate::protocol::reply::{Mark, Output, Reply};
@@ -104,6 +105,8 @@ struct Run<'a> {
     counters: &'a stats::Lane,
     /// The command whose time is being taken, and the tick at which the first of its calls in a row began.
     timed: Cell<(usize, u64)>,
+    /// More memory is in use than `maxmemory` allows.
+    out_of_memory: Cell<bool>,
 }
 
 impl Worker {
@@ -144,6 +147,7 @@ impl Worker {
             lane: self.lane,
             counters,
             timed: Cell::new((UNTIMED, 0)),
+            out_of_memory: Cell::default(),
         };
         let mut place = Place { at: from, mark: out.checkpoint() };
         let result =
@@ -173,6 +177,7 @@ impl Worker {
             let end = (first + WINDOW).min(decoder.batch_len());
             let table = run.server.keyspace.db(client.db).table(run.guard);
             self.prepare(run, table, decoder, first..end);
+            run.look_at_memory();
             while place.at < end && !client.ends() {
                 let prepared = self.window[place.at - first];
                 let outcome = if client.replies.on() {
@@ -266,6 +271,11 @@ impl Worker {
         client.last_command = id as u16;
         if !command.accepts(args.len()) {
             Reply::new(out, client.resp3).error(&container::wrong_arity(command));
+            run.count_refusal(Some(id), out);
+            return Ok(());
+        }
+        if run.out_of_memory.get() && command.flags.contains(Flags::DENYOOM) {
+            Reply::new(out, client.resp3).error(error::OUT_OF_MEMORY);
             run.count_refusal(Some(id), out);
             return Ok(());
         }
@@ -395,6 +405,13 @@ impl Run<'_> {
         self.count(known.map(|(id, _)| id), out);
         let name = known.map_or("unknown", |(_, command)| command.name);
         log_warning!("The command '{name}' panicked and was abandoned; its client is disconnected");
+    }
+
+    /// Looks whether `maxmemory` is exceeded: once per window, because the sum over all threads is not free.
+    #[inline]
+    fn look_at_memory(&self) {
+        let most = self.server.config.live().maxmemory();
+        self.out_of_memory.set(most != 0 && memory::used() > most);
     }
 
     /// Takes the time of calls of command `id` from here on. The counter costs a fifth of a short command, so calls of

@@ -13,6 +13,7 @@ pub struct Live {
     pub(super) client_query_buffer_limit: AtomicU64,
     pub(super) hz: AtomicU64,
     pub(super) hll_sparse_max_bytes: AtomicU64,
+    pub(super) maxmemory: AtomicU64,
     pub(super) output_hard: AtomicU64,
     pub(super) output_soft: AtomicU64,
     pub(super) output_seconds: AtomicU64,
@@ -52,6 +53,11 @@ impl Live {
     /// Bytes up to which a HyperLogLog stays sparse.
     pub fn hll_sparse_max_bytes(&self) -> usize {
         self.hll_sparse_max_bytes.load(Ordering::Relaxed) as usize
+    }
+
+    /// Bytes of memory beyond which commands that need more are refused; zero is no limit.
+    pub fn maxmemory(&self) -> u64 {
+        self.maxmemory.load(Ordering::Relaxed)
     }
 
     /// Bytes of unread replies at which a normal client is closed; zero is no limit.

@@ -225,7 +225,7 @@ pub static DIRECTIVES: &[Directive] = &[
     later("tracking-table-max-keys", LONG, "1000000"),
     // Memory and data types
     read("hll-sparse-max-bytes", MEM, "3000").live(|live| &live.hll_sparse_max_bytes),
-    later("maxmemory", Memory(0, u64::MAX), "0"),
+    read("maxmemory", Memory(0, u64::MAX), "0").live(|live| &live.maxmemory),
     later("maxmemory-policy", Enum(POLICIES), "noeviction"),
     later("maxmemory-samples", POS, "5"),
     later("maxmemory-eviction-tenacity", Int(0, 100), "10"),
