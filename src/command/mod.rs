@@ -60,7 +60,7 @@ pub struct Ctx<'a> {
 
 impl<'a> Ctx<'a> {
     /// The key at argument `index`.
-    #[inline]
+    #[inline(always)]
     pub fn key(&self, index: usize) -> Key<'a> {
         match self.first_key {
             Some((at, key)) if at == index => key,
@@ -69,7 +69,7 @@ impl<'a> Ctx<'a> {
     }
 
     /// The argument at `index`, which the arity has promised.
-    #[inline]
+    #[inline(always)]
     pub fn arg(&self, index: usize) -> &'a [u8] {
         self.args.get(index).expect("the arity was checked")
     }

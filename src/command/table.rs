@@ -127,6 +127,8 @@ pub type Handler = fn(&mut Ctx<'_>);
 pub struct Command {
     /// The name in lower case; of a container's command both names, as in `client|kill`.
     pub name: &'static str,
+    /// The name has letters only.
+    is_letters: bool,
     /// Words with the name; negative for "at least".
     pub arity: i32,
     /// What it does.
@@ -158,6 +160,7 @@ impl Command {
         let docs = Docs { since: "", summary: "", complexity: "", syntax: "" };
         Command {
             name,
+            is_letters: all_letters(name),
             arity,
             flags,
             own_categories: categories,
@@ -256,23 +259,63 @@ const SLOTS: usize = 4096;
 const SHIFT: u32 = 64 - SLOTS.trailing_zeros();
 const NONE: u16 = u16::MAX;
 
-/// A number that tells names apart: their length and up to sixteen of their bytes, without regard to case.
+const fn all_letters(name: &str) -> bool {
+    let mut at = 0;
+    while at < name.len() {
+        if !name.as_bytes()[at].is_ascii_lowercase() {
+            return false;
+        }
+        at += 1;
+    }
+    at != 0
+}
+
+const CASE_BITS: u64 = 0x2020_2020_2020_2020;
+
+/// Up to eight bytes as a little-endian number. Loads that overlap take the place of a copy of variable length, which
+/// would be a call.
 #[inline]
-fn digest(name: &[u8]) -> u64 {
-    let word = |bytes: &[u8]| {
-        let mut padded = [0u8; 8];
-        padded[..bytes.len()].copy_from_slice(bytes);
-        // Setting the case bit of every byte maps letters to lower case; what else it merges, the comparison of the
-        // whole name tells apart.
-        u64::from_le_bytes(padded) | 0x2020_2020_2020_2020
-    };
-    match name.len() {
-        len @ 0..=8 => word(name).wrapping_add(len as u64),
-        len => {
-            let tail = word(&name[len - 8..]);
-            word(&name[..8]).rotate_left(23).wrapping_add(tail).wrapping_add(len as u64)
+fn word(bytes: &[u8]) -> u64 {
+    let len = bytes.len();
+    if let (Some(low), Some(high)) = (bytes.first_chunk::<4>(), bytes.last_chunk::<4>()) {
+        let high = u64::from(u32::from_le_bytes(*high)) << (8 * (len.min(8) - 4));
+        return u64::from(u32::from_le_bytes(*low)) | high;
+    }
+    match *bytes {
+        [] => 0,
+        [a] => u64::from(a),
+        [a, .., c] => {
+            u64::from(a) | u64::from(bytes[len / 2]) << (8 * (len / 2)) | u64::from(c) << (8 * (len - 1))
         }
     }
+}
+
+/// A number that tells names apart: their length and up to sixteen of their bytes, without regard to case.
+///
+/// Setting the case bit of every byte maps letters to lower case; what else it merges, [`is_named`] tells apart.
+#[inline]
+fn digest(name: &[u8]) -> u64 {
+    let len = name.len();
+    if len <= 8 {
+        return (word(name) | CASE_BITS).wrapping_add(len as u64);
+    }
+    let (head, tail) = (word(&name[..8]) | CASE_BITS, word(&name[len - 8..]) | CASE_BITS);
+    head.rotate_left(23).wrapping_add(tail).wrapping_add(len as u64)
+}
+
+/// Whether `name` is the command's, in any case.
+#[inline]
+fn is_named(command: &Command, name: &[u8]) -> bool {
+    let own = command.name.as_bytes();
+    if own.len() != name.len() {
+        return false;
+    }
+    // Of the bytes that become a lower-case letter by setting the case bit, all are that letter. Nearly every name is
+    // a few letters, and then two words decide.
+    if own.len() <= 8 && command.is_letters {
+        return word(own) == word(name) | (CASE_BITS >> (8 * (8 - own.len())));
+    }
+    own.eq_ignore_ascii_case(name)
 }
 
 impl Registry {
@@ -312,7 +355,7 @@ impl Registry {
         let slot = (digest(name).wrapping_mul(self.seed) >> SHIFT) as usize;
         let id = usize::from(self.slots[slot]);
         let command = *self.commands.get(id)?;
-        command.name.as_bytes().eq_ignore_ascii_case(name).then_some((id, command))
+        is_named(command, name).then_some((id, command))
     }
 
     /// What a call runs, with its number: the command, or what the second word means inside a container. None if
@@ -369,7 +412,19 @@ mod tests {
                 assert_eq!(registry().find(name.as_bytes()).map(|(found, _)| found), Some(id), "{name}");
             }
         }
-        for name in ["", "g", "gett", "ge\0", "nosuchcommandatall"] {
+        for name in [
+            "",
+            "g",
+            "gett",
+            "g%t",
+            "g\u{5}t",
+            "\u{7}et",
+            "ge4",
+            "pin'",
+            "zzzzzzzz",
+            "ge\0",
+            "nosuchcommandatall",
+        ] {
             assert!(registry().find(name.as_bytes()).is_none(), "{name}");
         }
     }

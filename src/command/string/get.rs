@@ -7,7 +7,7 @@ use super::text::{Digits, TextValue, WrongType, text_of};
 use crate::command::{Ctx, error};
 use crate::keyspace::{Change, Live, Space};
 use crate::protocol::args::{parse_i64, to_upper};
-use crate::value::word::{ExpireAt, NO_EXPIRY};
+use crate::value::word::{ExpireAt, NO_EXPIRY, View};
 
 /// A string as a command found it.
 type Found<'a> = Result<Option<TextValue<'a>>, WrongType>;
@@ -24,7 +24,12 @@ fn reply_found(ctx: &mut Ctx<'_>, found: Found<'_>) {
 
 pub(super) fn get(ctx: &mut Ctx<'_>) {
     let live = ctx.space.read(ctx.key(1));
-    reply_found(ctx, live.as_ref().map(text_of).transpose());
+    // The most frequent command answers the most frequent values without making anything of them first.
+    match live.as_ref().map(Live::view) {
+        Some(View::Short(text)) => ctx.reply.bulk(text.as_slice()),
+        Some(View::Raw(text)) => ctx.reply.bulk(text),
+        _ => reply_found(ctx, live.as_ref().map(text_of).transpose()),
+    }
 }
 
 pub(super) fn mget(ctx: &mut Ctx<'_>) {
