@@ -7,12 +7,13 @@ use sockudo_kv::config::{
     cli::{self, Action, Start},
 };
 use sockudo_kv::memory::Counted;
-use sockudo_kv::{log_warning, logging, net};
+use sockudo_kv::{log_warning, logging, memory, net};
 
 #[global_allocator]
 static ALLOCATOR: Counted = Counted;
 
 fn main() -> ExitCode {
+    memory::forbid_huge_pages();
     let started = match cli::parse(std::env::args_os().skip(1)) {
         Action::Print(text) => {
             print!("{text}");

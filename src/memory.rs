@@ -5,7 +5,7 @@
 
 use std::alloc::{GlobalAlloc, Layout};
 use std::cell::Cell;
-use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 
 use mimalloc::MiMalloc;
 
@@ -84,6 +84,34 @@ pub fn retired(bytes: usize) {
 pub fn reclaimed(bytes: usize) {
     add(|block| &block.retired, -(bytes as i64));
 }
+
+/// Bytes in use from which on the kernel may back them with huge pages.
+const HUGE_PAGES_FROM: u64 = 4 << 20;
+
+/// Keeps the kernel from backing a nearly empty heap with huge pages: every thread's first block would make two
+/// megabytes resident. To be called at the start; [`allow_huge_pages_if_large`] takes it back.
+pub fn forbid_huge_pages() {
+    set_huge_pages_forbidden(true);
+}
+
+/// Lets the kernel use huge pages, which save misses of the address translation, once there is data to put on them.
+/// Cheap enough to be called a few times a second.
+pub fn allow_huge_pages_if_large() {
+    static ALLOWED: AtomicBool = AtomicBool::new(false);
+    if !ALLOWED.load(Ordering::Relaxed) && used() >= HUGE_PAGES_FROM {
+        ALLOWED.store(true, Ordering::Relaxed);
+        set_huge_pages_forbidden(false);
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn set_huge_pages_forbidden(forbidden: bool) {
+    // SAFETY: the option takes no pointers. A kernel that does not know it answers with an error, and nothing changes.
+    unsafe { libc::prctl(libc::PR_SET_THP_DISABLE, libc::c_ulong::from(forbidden), 0, 0, 0) };
+}
+
+#[cfg(not(target_os = "linux"))]
+fn set_huge_pages_forbidden(_forbidden: bool) {}
 
 /// mimalloc, counted.
 pub struct Counted;

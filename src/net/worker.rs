@@ -20,6 +20,7 @@ use crate::command::exec::Worker;
 use crate::command::state::Server;
 use crate::command::stats::SAMPLE_EVERY_MS;
 use crate::log_warning;
+use crate::memory;
 use crate::sync::{AtomicUsize, Ordering};
 
 /// How often a worker looks after what is not urgent.
@@ -187,6 +188,7 @@ async fn keep_house(local: Rc<Local>, lane: usize) {
         tokio::time::sleep(HOUSEKEEPING).await;
         if lane == 0 {
             local.server.stats.sample();
+            memory::allow_huge_pages_if_large();
         }
         pressure::hand_in_if_much();
         looks += 1;
