@@ -4,21 +4,36 @@ use std::{
     fs,
     path::{Path, PathBuf},
     sync::{
-        Arc,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
 };
 
 use super::{table::Status, *};
 
-/// A directory that is gone with the test.
-struct Scratch(PathBuf);
+/// The working directory belongs to the process, and `dir` changes it: one test at a time.
+static WORKING_DIRECTORY: Mutex<()> = Mutex::new(());
+
+/// A directory that is gone with the test, and where to return to.
+struct Scratch(
+    PathBuf,
+    PathBuf,
+    #[expect(dead_code, reason = "held, not read")] Option<MutexGuard<'static, ()>>,
+);
+
+thread_local! {
+    /// A test may use several directories; its first one holds the lock.
+    static SCRATCHES: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
+}
 
 impl Scratch {
     fn new(name: &str) -> Self {
+        let first = SCRATCHES.replace(SCRATCHES.get() + 1) == 0;
+        let alone = first.then(|| WORKING_DIRECTORY.lock().unwrap_or_else(PoisonError::into_inner));
+        let home = std::env::current_dir().expect("a working directory");
         let dir = std::env::temp_dir().join(format!("sockudo-kv-config-{}-{name}", std::process::id()));
         fs::create_dir_all(&dir).expect("a scratch directory");
-        Self(fs::canonicalize(dir).expect("its real name"))
+        Self(fs::canonicalize(dir).expect("its real name"), home, alone)
     }
 
     fn file(&self, name: &str, text: &str) -> PathBuf {
@@ -30,6 +45,8 @@ impl Scratch {
 
 impl Drop for Scratch {
     fn drop(&mut self) {
+        SCRATCHES.set(SCRATCHES.get() - 1);
+        std::env::set_current_dir(&self.1).expect("the directory that the test began in");
         fs::remove_dir_all(&self.0).expect("the scratch directory is ours");
     }
 }

@@ -55,7 +55,7 @@ impl TestServer {
             .spawn()
             .map_err(|error| error.to_string())?;
         let began = Instant::now();
-        while TcpStream::connect(("127.0.0.1", port)).is_err() {
+        while !answers_as(child.id(), port) {
             if let Ok(Some(status)) = child.try_wait() {
                 return Err(format!("ended with {status}"));
             }
@@ -112,6 +112,18 @@ impl Drop for TestServer {
         drop(self.child.kill());
         drop(self.child.wait());
     }
+}
+
+/// Whether the process `pid` serves at `port`. A test beside this one may have been given the same free port, and be
+/// faster; its server must not be taken for ours.
+fn answers_as(pid: u32, port: u16) -> bool {
+    let Ok(mut stream) = TcpStream::connect(("127.0.0.1", port)) else { return false };
+    let asked = stream
+        .set_read_timeout(Some(REPLY_LIMIT))
+        .and_then(|()| stream.write_all(b"INFO server\r\nQUIT\r\n"));
+    let mut reply = Vec::new();
+    let read = asked.and_then(|()| stream.read_to_end(&mut reply));
+    read.is_ok() && String::from_utf8_lossy(&reply).contains(&format!("process_id:{pid}\r\n"))
 }
 
 fn free_port() -> u16 {
