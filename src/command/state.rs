@@ -35,7 +35,7 @@ pub struct Server {
     pub workers: usize,
     /// Asks the process to end.
     pub shutdown: Shutdown,
-    /// Connections that were accepted since the start, the refused ones included.
+    /// Connections that were served since the start; the refused ones do not count.
     pub total_connections_received: AtomicU64,
     /// Connections that were refused because `maxclients` were connected.
     pub rejected_connections: AtomicU64,
