@@ -6,6 +6,8 @@ pub const WRONGTYPE: &str = "WRONGTYPE Operation against a key holding the wrong
 pub const SYNTAX: &str = "ERR syntax error";
 /// A number was expected.
 pub const NOT_AN_INTEGER: &str = "ERR value is not an integer or out of range";
+/// A count was expected.
+pub const MUST_BE_POSITIVE: &str = "ERR value is out of range, must be positive";
 /// A floating point number was expected.
 pub const NOT_A_FLOAT: &str = "ERR value is not a valid float";
 /// A key was expected.

@@ -11,7 +11,6 @@ pub struct Live {
     pub(super) maxclients: AtomicU64,
     pub(super) proto_max_bulk_len: AtomicU64,
     pub(super) client_query_buffer_limit: AtomicU64,
-    pub(super) hz: AtomicU64,
     pub(super) hll_sparse_max_bytes: AtomicU64,
     pub(super) maxmemory: AtomicU64,
     pub(super) output_hard: AtomicU64,
@@ -43,11 +42,6 @@ impl Live {
     /// Bytes that a client may have sent without completing a command.
     pub fn client_query_buffer_limit(&self) -> usize {
         self.client_query_buffer_limit.load(Ordering::Relaxed) as usize
-    }
-
-    /// Background ticks per second, 1 to 500.
-    pub fn hz(&self) -> u64 {
-        self.hz.load(Ordering::Relaxed)
     }
 
     /// Bytes up to which a HyperLogLog stays sparse.

@@ -1,9 +1,9 @@
 //! Keys of any type.
 
 mod databases;
-mod kind;
+pub(in crate::command) mod kind;
 mod memory;
-mod object;
+pub(in crate::command) mod object;
 mod transfer;
 mod walk;
 

@@ -22,7 +22,7 @@ COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 ELAPSED = re.compile(r" \(\d+ ms\)$")
 FAILED_IN = re.compile(r" in tests/\S+\.tcl$")
 # What our server says when a thread has panicked, and the runtime when memory ran out.
-CRASHES = re.compile(r"panicked at|memory allocation of \d+ bytes failed|fatal runtime error|Redis \S+ crashed by signal")
+CRASHES = re.compile(r"panicked at|memory allocation of \d+ bytes failed|fatal runtime error")
 STOP_SECONDS = 5
 
 

@@ -21,6 +21,10 @@ pub(super) fn server(text: &mut Text<'_>) {
     let file = server.config.file().map(|file| file.as_os_str().as_bytes()).unwrap_or_default();
     text.field("redis_version", REDIS_VERSION);
     text.field("sockudo_kv_version", env!("CARGO_PKG_VERSION"));
+    // Clients parse these; they name a commit of Redis, which this server is not built from.
+    text.field("redis_git_sha1", "00000000");
+    text.field("redis_git_dirty", 0);
+    text.field("redis_build_id", "0");
     text.field("redis_mode", "standalone");
     text.field("os", system::name());
     text.field("arch_bits", usize::BITS);
@@ -33,8 +37,8 @@ pub(super) fn server(text: &mut Text<'_>) {
     text.field("server_time_usec", system::unix_us());
     text.field("uptime_in_seconds", uptime);
     text.field("uptime_in_days", uptime / DAY);
-    text.field("hz", server.config.live().hz());
-    text.field("configured_hz", server.config.live().hz());
+    text.field("hz", server.config.number("hz"));
+    text.field("configured_hz", server.config.number("hz"));
     // Redis keeps 24 bits of the seconds.
     text.field("lru_clock", (now / 1000) & 0xff_ffff);
     text.field("executable", executable.display());
