@@ -445,6 +445,22 @@ impl<'g> Space<'g> {
         false
     }
 
+    /// Puts a word that means the same in the place of what a read saw, if the gate lets us and the slot still holds
+    /// it: such as a value with something remembered. Done or not, nobody is told anything else. A deadline stays the
+    /// caller's business, and nodes remember by themselves.
+    pub fn refine(&self, key: Key<'_>, seen: &Live<'_>, new: OwnedWord) {
+        let _announced = match self.access {
+            Access::Writing => None,
+            Access::Reading => match self.keyspace.gate.announce(self.lane, key.stripe()) {
+                Ok(announced) => Some(announced),
+                Err(_) => return,
+            },
+        };
+        if !seen.word.is_node() && seen.entry.swap(seen.word, new.word()) == Swap::Done {
+            self.replaced(seen.word, new.into_word());
+        }
+    }
+
     // -- the slot's transitions ---------------------------------------------------------------------------------
 
     /// Adds an absent key; gives the word back if somebody was first.
