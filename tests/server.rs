@@ -54,6 +54,7 @@ fn info_shows_the_sections_that_are_asked_for() {
     for sections in ["all", "everything", "keyspace all"] {
         let mut all = usual.to_vec();
         all.insert(8, "Commandstats");
+        all.insert(10, "Latencystats");
         assert_eq!(headings(&info(&mut c, sections)), all, "{sections}");
     }
     c.check("INFO nosuch", "$0\r\n\r\n");
@@ -63,6 +64,33 @@ fn info_shows_the_sections_that_are_asked_for() {
         "INFO KeySpace nosuch cluster",
         "$76\r\n# Cluster\r\ncluster_enabled:0\r\n\r\n# Keyspace\r\ndb0:keys=1,expires=0,avg_ttl=0\r\n\r\n",
     );
+}
+
+#[test]
+fn latencies_are_tracked_per_command() {
+    let server = TestServer::with(DEBUG);
+    let mut c = server.raw();
+    c.check("CONFIG SET latency-tracking-info-percentiles \"0.0 50.0 100\"", "+OK\r\n");
+    c.send("CONFIG GET latency-tracking-info-percentiles\r\n");
+    c.expect("*2\r\n$33\r\nlatency-tracking-info-percentiles\r\n$8\r\n0 50 100\r\n");
+    c.check("CONFIG SET latency-tracking no", "+OK\r\n");
+    c.check("SET k v", "+OK\r\n");
+    assert_eq!(info(&mut c, "latencystats"), "# Latencystats\r\n");
+    c.check("CONFIG SET latency-tracking yes", "+OK\r\n");
+    assert!(!info(&mut c, "latencystats").contains("_set:"), "what ran before does not count");
+    c.check("DEBUG SLEEP 0.05", "+OK\r\n");
+    let text = info(&mut c, "latencystats");
+    let times = field(&text, "latency_percentiles_usec_debug");
+    let median: f64 = times
+        .split(',')
+        .nth(1)
+        .and_then(|p50| p50.strip_prefix("p50="))
+        .expect(&times)
+        .parse()
+        .expect(&times);
+    assert!((50_000.0..500_000.0).contains(&median), "{times}");
+    c.check("CONFIG RESETSTAT", "+OK\r\n");
+    assert!(!info(&mut c, "latencystats").contains("_debug:"));
 }
 
 #[test]

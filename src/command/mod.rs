@@ -13,6 +13,7 @@ pub mod footprint;
 pub mod hyperloglog;
 pub mod key;
 pub mod keys;
+pub mod latency;
 pub mod nested;
 pub mod notify;
 pub mod pause;

@@ -117,7 +117,8 @@ impl Host<'_> {
         }
         let counters = self.server.stats.lane(self.lane);
         counters.called(call.id);
-        counters.took(call.id, ticks().saturating_sub(began));
+        let tracking = self.server.config.live().latency_tracking();
+        counters.took(call.id, ticks().saturating_sub(began), tracking);
         if out.has_error() {
             counters.failed(call.id, out.take_error().unwrap_or_default());
         }

@@ -8,6 +8,7 @@ use crate::sync::{AtomicU64, Ordering};
 pub struct Live {
     pub(super) tcp_keepalive: AtomicU64,
     pub(super) timeout: AtomicU64,
+    pub(super) latency_tracking: AtomicU64,
     pub(super) maxclients: AtomicU64,
     pub(super) proto_max_bulk_len: AtomicU64,
     pub(super) client_query_buffer_limit: AtomicU64,
@@ -39,6 +40,12 @@ impl Live {
     /// Seconds after which an idle client is closed; zero is never.
     pub fn timeout(&self) -> u64 {
         self.timeout.load(Ordering::Relaxed)
+    }
+
+    /// Whether the distribution of the times that commands take is kept.
+    #[inline]
+    pub fn latency_tracking(&self) -> bool {
+        self.latency_tracking.load(Ordering::Relaxed) != 0
     }
 
     /// Clients at most.

@@ -515,6 +515,9 @@ impl<'g> Space<'g> {
     /// Ends a key whose deadline is past, if the gate lets us; nobody can tell whether it happens now or later.
     #[cold]
     pub(super) fn expire(&self, key: Key<'_>, entry: &Entry) {
+        if self.keyspace.holds_expiry(self.now) {
+            return;
+        }
         match self.access {
             Access::Writing => {
                 self.expire_exactly(key.hash, entry);

@@ -63,7 +63,8 @@ impl Run<'_> {
         }
         let now = ticks();
         if timed != UNTIMED {
-            self.counters.took(timed, now.saturating_sub(since));
+            let tracking = self.server.config.live().latency_tracking();
+            self.counters.took(timed, now.saturating_sub(since), tracking);
         }
         self.timed.set((id, now));
     }

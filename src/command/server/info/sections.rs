@@ -4,6 +4,7 @@ use std::env;
 use std::os::unix::ffi::OsStrExt;
 
 use super::{Text, system};
+use crate::command::latency::Distribution;
 use crate::command::state::REDIS_VERSION;
 use crate::command::state::unix_ms;
 use crate::command::table::registry;
@@ -180,6 +181,27 @@ pub(super) fn errorstats(text: &mut Text<'_>) {
     for (code, count) in std::mem::take(&mut text.sums.errors) {
         text.field(&format!("errorstat_{code}"), format_args!("count={count}"));
     }
+}
+
+/// Percentiles of the times that commands take, in microseconds.
+pub(super) fn latencystats(text: &mut Text<'_>) {
+    if !text.server.config.live().latency_tracking() {
+        return;
+    }
+    let names = text.server.config.words("latency-tracking-info-percentiles");
+    let names: Vec<String> = names.iter().map(|name| String::from_utf8_lossy(name).into_owned()).collect();
+    for (command, times) in registry().numbered().iter().zip(std::mem::take(&mut text.sums.latencies)) {
+        let shown: Option<Vec<String>> = names.iter().map(|name| percentile(&times, name)).collect();
+        if let Some(shown) = shown.filter(|_| times.percentile(100.0).is_some()) {
+            text.field(&format!("latency_percentiles_usec_{}", command.name), shown.join(","));
+        }
+    }
+}
+
+/// `p99.9=1.003`, if there were calls.
+fn percentile(times: &Distribution, name: &str) -> Option<String> {
+    let ticks = times.percentile(name.parse().unwrap_or(100.0))?;
+    Some(format!("p{name}={:.3}", ticks::nanos(ticks) as f64 / 1000.0))
 }
 
 pub(super) fn cluster(text: &mut Text<'_>) {
