@@ -17,6 +17,7 @@ mod bind;
 mod connection;
 mod expiry;
 mod files;
+mod oom;
 mod pressure;
 mod seats;
 mod serve;

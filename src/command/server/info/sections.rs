@@ -11,6 +11,7 @@ use crate::command::table::registry;
 use crate::command::ticks;
 use crate::keyspace::reclaim;
 use crate::memory;
+use crate::protocol::args::parse_f64;
 
 const DAY: u64 = 24 * 60 * 60;
 
@@ -200,7 +201,7 @@ pub(super) fn latencystats(text: &mut Text<'_>) {
 
 /// `p99.9=1.003`, if there were calls.
 fn percentile(times: &Distribution, name: &str) -> Option<String> {
-    let ticks = times.percentile(name.parse().unwrap_or(100.0))?;
+    let ticks = times.percentile(parse_f64(name.as_bytes())?)?;
     Some(format!("p{name}={:.3}", ticks::nanos(ticks) as f64 / 1000.0))
 }
 
