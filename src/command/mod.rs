@@ -16,6 +16,7 @@ pub mod keys;
 pub mod nested;
 pub mod notify;
 pub mod pause;
+pub mod pubsub;
 pub mod server;
 pub mod state;
 pub mod stats;
@@ -41,6 +42,7 @@ pub(crate) const FAMILIES: &[&[Command]] = &[
     expire::COMMANDS,
     hyperloglog::COMMANDS,
     connection::COMMANDS,
+    pubsub::COMMANDS,
     transaction::COMMANDS,
     server::COMMANDS,
     #[cfg(test)]

@@ -1,10 +1,10 @@
 //! Keyspace events: what a command tells about a key that it changed.
 
-use std::sync::OnceLock;
-
 use bitflags::bitflags;
 
 use super::Ctx;
+use super::pubsub::Scope;
+use super::state::Server;
 
 bitflags! {
     /// Classes of events, by the letters of `notify-keyspace-events`. The bits are those of the configuration's value.
@@ -41,26 +41,18 @@ bitflags! {
     }
 }
 
-/// What publishes an event: the database's number, class, event and key.
-pub type Sink = Box<dyn Fn(usize, Events, &str, &[u8]) + Send + Sync>;
-
-/// Where events go once somebody can subscribe to them.
-#[derive(Default)]
-pub struct Notifications {
-    sink: OnceLock<Sink>,
-}
-
-impl Notifications {
-    /// Sets what publishes events; the first call counts.
-    pub fn publish_with(&self, sink: Sink) {
-        // A server sets it once, at its start.
-        let _ = self.sink.set(sink);
-    }
-
+impl Server {
+    /// Publishes an event of a key in database `db`, by key and by name as the configuration says.
     #[cold]
-    fn publish(&self, db: usize, class: Events, event: &str, key: &[u8]) {
-        if let Some(sink) = self.sink.get() {
-            sink(db, class, event, key);
+    pub(super) fn publish_event(&self, db: usize, event: &str, key: &[u8]) {
+        let classes = Events::from_bits_truncate(self.config.live().notify_keyspace_events());
+        if classes.contains(Events::KEYSPACE) {
+            let channel = [format!("__keyspace@{db}__:").as_bytes(), key].concat();
+            self.hub.publish(Scope::Channel, &channel, event.as_bytes());
+        }
+        if classes.contains(Events::KEYEVENT) {
+            let channel = format!("__keyevent@{db}__:{event}");
+            self.hub.publish(Scope::Channel, channel.as_bytes(), key);
         }
     }
 }
@@ -76,7 +68,7 @@ impl Ctx<'_> {
     #[inline]
     pub fn notify_in(&self, db: usize, class: Events, event: &str, key: &[u8]) {
         if self.server.config.live().notify_keyspace_events() & class.bits() != 0 {
-            self.server.notifications.publish(db, class, event, key);
+            self.server.publish_event(db, event, key);
         }
     }
 }

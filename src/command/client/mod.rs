@@ -10,6 +10,7 @@ pub use register::{Clients, Kind, Marks, Names, Shared};
 use std::os::fd::RawFd;
 use std::sync::Arc;
 
+use crate::command::pubsub::{Scope, Subscriptions};
 use crate::command::transaction::Multi;
 use crate::protocol::decoder::Decoder;
 use crate::protocol::reply::Output;
@@ -73,6 +74,10 @@ pub struct Client {
     pub no_touch: bool,
     /// What it has queued since MULTI.
     pub multi: Option<Box<Multi>>,
+    /// What it listens to, if anything.
+    pub subscriptions: Option<Box<Subscriptions>>,
+    /// Where its worker finds its connection.
+    pub seat: usize,
     /// Its command waits until a pause is over.
     pub held: bool,
     /// Number of the last command in the table, or [`NO_COMMAND`].
@@ -98,6 +103,8 @@ impl Client {
             no_evict: false,
             no_touch: false,
             multi: None,
+            subscriptions: None,
+            seat: 0,
             held: false,
             last_command: NO_COMMAND,
             shared,
@@ -111,10 +118,10 @@ impl Client {
         self.closing
     }
 
-    /// Whether its commands run at once and are answered.
+    /// Whether its commands run at once, all of them, and are answered.
     #[inline]
     pub fn is_plain(&self) -> bool {
-        self.replies.on() && self.multi.is_none()
+        self.replies.on() && self.multi.is_none() && self.subscriptions.is_none()
     }
 
     /// Leaves the transaction, if there is one.
@@ -149,6 +156,10 @@ impl Client {
         seen.db.store(self.db as u32, Ordering::Relaxed);
         seen.command.store(u32::from(self.last_command), Ordering::Relaxed);
         seen.marks.store(self.marks().bits(), Ordering::Relaxed);
+        let count = |scope| self.subscriptions.as_ref().map_or(0, |all| all.len_of(scope));
+        for (shown, scope) in seen.subscriptions.iter().zip([Scope::Channel, Scope::Pattern, Scope::Shard]) {
+            shown.store(count(scope), Ordering::Relaxed);
+        }
         if let Some(multi) = &self.multi {
             seen.queued.store(multi.len(), Ordering::Relaxed);
             seen.queued_memory.store(multi.memory(), Ordering::Relaxed);
@@ -169,6 +180,7 @@ impl Client {
         marks.set(Marks::RESP3, self.resp3);
         marks.set(Marks::NO_EVICT, self.no_evict);
         marks.set(Marks::NO_TOUCH, self.no_touch);
+        marks.set(Marks::LISTENS, self.subscriptions.is_some());
         marks.set(Marks::MULTI, self.multi.is_some());
         marks.set(Marks::BLOCKED, self.held);
         marks.set(Marks::CLOSING, self.closing);

@@ -27,7 +27,7 @@ use super::footprint::Footprint;
 use super::state::{Server, unix_ms};
 use super::table::{Command, Flags, registry};
 use super::transaction::{self, Admission};
-use super::{container, error};
+use super::{container, error, pubsub};
 use crate::keyspace::bucket::Bucket;
 use crate::keyspace::entry::Entry;
 use crate::keyspace::gate::{Closed, Section, Snapshot, stripe_of};
@@ -260,7 +260,7 @@ impl Worker {
 
     // -- running ------------------------------------------------------------------------------------------------
 
-    /// A command of a client that has said `CLIENT REPLY OFF` or `SKIP`, or MULTI.
+    /// A command of a client that has said `CLIENT REPLY OFF` or `SKIP`, or MULTI, or listens to channels.
     #[cold]
     fn run_unplain(
         &mut self,
@@ -274,7 +274,14 @@ impl Worker {
         let muted = !client.replies.on();
         client.replies.begin();
         let mark = out.checkpoint();
-        if client.multi.is_some() {
+        let listens = client.subscriptions.is_some() && !client.resp3;
+        if let Some((id, command)) = prepared.command
+            && listens
+            && !pubsub::is_allowed_while_listening(command)
+        {
+            Reply::new(out, false).error(&pubsub::refusal(command));
+            run.count_refusal(Some(id), out);
+        } else if client.multi.is_some() {
             self.run_in_multi(run, table, client, args, prepared, out)?;
         } else {
             self.run_one(run, table, client, args, prepared, out)?;
