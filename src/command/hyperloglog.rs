@@ -130,6 +130,7 @@ impl<'a> Sketch<'a> {
                 }
                 (None, None) => Err(error::WRONGTYPE),
             },
+            View::Packed(_) => Err(error::WRONGTYPE),
         }
     }
 
@@ -205,7 +206,10 @@ fn raise_live(space: &Space<'_>, key: Key<'_>, elements: Args<'_>) -> Option<boo
     live.entry().touch(space.clock());
     match raise {
         Raise::Unchanged => Some(false),
-        Raise::Raised => Some(true),
+        Raise::Raised => {
+            space.changed(key.bytes);
+            Some(true)
+        }
         Raise::Sealed => None,
     }
 }

@@ -14,6 +14,7 @@ pub mod hyperloglog;
 pub mod key;
 pub mod keys;
 pub mod nested;
+pub mod notify;
 pub mod pause;
 pub mod server;
 pub mod state;

@@ -1,21 +1,27 @@
 //! All keys: tables, the gate, liveness and expiry.
 //!
 //! [`Space`] is how a command sees a database. Beneath it, from the outside in: [`gate`] says who may run beside whom,
-//! [`table`] maps keys to entries, [`entry`] is a key with its slot, and [`wheel`] knows what falls due.
+//! [`table`] maps keys to entries, [`entry`] is a key with its slot, [`wheel`] knows what falls due,
+//! and [`observe`] tells those who want to hear of changes.
 
 pub mod bucket;
+pub mod collections;
+mod deadline;
 pub mod entry;
 pub mod expire;
 pub mod gate;
 pub mod hash;
+pub mod observe;
 pub mod reclaim;
 pub mod space;
 pub mod stats;
 pub mod table;
+mod transfer;
 pub mod wheel;
 
 use crossbeam_utils::CachePadded;
 
+pub use collections::{Absent, Edit, Edited, WrongType};
 pub use space::{Access, Change, Key, Live, Space};
 
 use crate::sync::epoch::Guard;
@@ -23,6 +29,7 @@ use crate::sync::{AtomicI64, AtomicPtr, Ordering};
 use expire::Walk;
 use gate::Gate;
 use hash::KeyHasher;
+use observe::Watches;
 use stats::LaneStats;
 use table::Table;
 use wheel::Wheel;
@@ -33,6 +40,8 @@ pub struct Keyspace {
     pub gate: Gate,
     /// The hash of every key.
     pub hasher: KeyHasher,
+    /// Who watches which key.
+    pub watches: Watches,
     wheel: Wheel,
     walk: Walk,
     dbs: Box<[Db]>,
@@ -56,6 +65,7 @@ impl Keyspace {
             walk: Walk::default(),
             dbs: (0..dbs).map(|_| Db::new(lanes, hasher.clone())).collect(),
             hasher,
+            watches: Watches::default(),
             stats: (0..lanes).map(|_| CachePadded::default()).collect(),
         }
     }

@@ -66,6 +66,13 @@ fn limits(server: &Server, _client: &Client) -> Limits {
     }
 }
 
+impl Drop for Connection {
+    /// However the connection ends, nobody is left who waits or watches for it.
+    fn drop(&mut self) {
+        self.client.leave(&self.local.server);
+    }
+}
+
 impl Connection {
     async fn run(&mut self) -> io::Result<()> {
         while !self.local.stopping.get() {

@@ -39,6 +39,8 @@ bitflags! {
         const CLOSING = 1 << 4;
         /// It has said MULTI.
         const MULTI = 1 << 5;
+        /// Something that it watches has changed.
+        const DIRTY = 1 << 6;
     }
 }
 
@@ -77,6 +79,8 @@ pub struct Seen {
     pub command: AtomicU32,
     /// Bits of [`Marks`].
     pub marks: AtomicU32,
+    /// Watched keys.
+    pub watched: AtomicU32,
     /// Commands queued since MULTI; of no meaning without [`Marks::MULTI`].
     pub queued: AtomicUsize,
     /// Bytes of them; of no meaning without [`Marks::MULTI`].
@@ -117,6 +121,7 @@ impl Shared {
             db: AtomicU32::new(0),
             command: AtomicU32::new(u32::from(NO_COMMAND)),
             marks: AtomicU32::new(0),
+            watched: AtomicU32::new(0),
             queued: AtomicUsize::new(0),
             queued_memory: AtomicUsize::new(0),
             unparsed: AtomicUsize::new(0),

@@ -89,12 +89,14 @@ fn append_activity(text: &mut Vec<u8>, client: &Shared, now: u64) {
         true => write!(text, "{}", client.seen.queued.load(Ordering::Relaxed)),
         false => write!(text, "-1"),
     };
+    let _ = write!(text, " watch={}", client.seen.watched.load(Ordering::Relaxed));
 }
 
 fn flags(marks: Marks) -> String {
-    const LETTERS: [(Marks, char); 5] = [
+    const LETTERS: [(Marks, char); 6] = [
         (Marks::MULTI, 'x'),
         (Marks::BLOCKED, 'b'),
+        (Marks::DIRTY, 'd'),
         (Marks::CLOSING, 'c'),
         (Marks::NO_EVICT, 'e'),
         (Marks::NO_TOUCH, 'T'),

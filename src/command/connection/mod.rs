@@ -66,7 +66,7 @@ fn quit(ctx: &mut Ctx<'_>) {
 }
 
 fn reset(ctx: &mut Ctx<'_>) {
-    ctx.client.reset();
+    ctx.client.reset(ctx.server);
     ctx.reply.set_resp3(false);
     ctx.reply.simple("RESET");
 }
