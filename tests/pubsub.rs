@@ -15,7 +15,10 @@ fn messages_reach_channels_and_patterns() {
     let server = TestServer::start();
     let (mut s, mut p) = (server.raw(), server.raw());
     p.check("PUBLISH news nobody", ":0\r\n");
-    s.check("SUBSCRIBE news sport", "*3\r\n$9\r\nsubscribe\r\n$4\r\nnews\r\n:1\r\n*3\r\n$9\r\nsubscribe\r\n$5\r\nsport\r\n:2\r\n");
+    s.check(
+        "SUBSCRIBE news sport",
+        "*3\r\n$9\r\nsubscribe\r\n$4\r\nnews\r\n:1\r\n*3\r\n$9\r\nsubscribe\r\n$5\r\nsport\r\n:2\r\n",
+    );
     s.check("PSUBSCRIBE n*", "*3\r\n$10\r\npsubscribe\r\n$2\r\nn*\r\n:3\r\n");
     p.check("PUBLISH news hello", ":2\r\n");
     s.expect(frame(&["message", "news", "hello"]));
@@ -51,15 +54,16 @@ fn in_resp3_messages_are_pushed_among_replies() {
     s.command(&["HELLO", "3"]);
     s.command(&["SUBSCRIBE", "foo"]);
     s.command(&["ECHO", "mark"]);
-    while s.read_line() != "$4" {}
-    assert_eq!(s.read_line(), "mark");
+    while s.read_line() != "mark" {}
     p.check("PUBLISH foo bar", ":1\r\n");
     s.expect(">3\r\n$7\r\nmessage\r\n$3\r\nfoo\r\n$3\r\nbar\r\n");
     s.check("SET k v", "+OK\r\n");
     // What a transaction publishes to its own client comes after the transaction's reply.
     s.send("MULTI\r\nPUBLISH foo a\r\nPUBLISH foo b\r\nEXEC\r\n");
     s.expect("+OK\r\n+QUEUED\r\n+QUEUED\r\n*2\r\n:1\r\n:1\r\n");
-    s.expect(">3\r\n$7\r\nmessage\r\n$3\r\nfoo\r\n$1\r\na\r\n>3\r\n$7\r\nmessage\r\n$3\r\nfoo\r\n$1\r\nb\r\n");
+    s.expect(
+        ">3\r\n$7\r\nmessage\r\n$3\r\nfoo\r\n$1\r\na\r\n>3\r\n$7\r\nmessage\r\n$3\r\nfoo\r\n$1\r\nb\r\n",
+    );
 }
 
 #[test]
@@ -91,7 +95,12 @@ fn pubsub_tells_who_listens() {
     p.check("PUBSUB NUMPAT", ":1\r\n");
     p.command(&["CLIENT", "LIST", "TYPE", "pubsub"]);
     let list = String::from_utf8(p.bulk()).expect("text");
-    assert_eq!(list.lines().filter(|line| line.contains(" flags=P ") && line.contains(" sub=1 psub=1 ssub=0 ")).count(), 2);
+    assert_eq!(
+        list.lines()
+            .filter(|line| line.contains(" flags=P ") && line.contains(" sub=1 psub=1 ssub=0 "))
+            .count(),
+        2
+    );
     // A client that is gone listens to nothing.
     drop((s, t));
     let began = Instant::now();
@@ -139,7 +148,11 @@ fn every_subscriber_gets_every_message_in_the_order_of_its_publisher() {
                 let all = payloads(s, PUBLISHERS * MESSAGES);
                 for publisher in 0..PUBLISHERS {
                     let prefix = format!("{publisher}:");
-                    let numbers: Vec<usize> = all.iter().filter_map(|text| text.strip_prefix(&prefix)).map(|n| n.parse().expect("a number")).collect();
+                    let numbers: Vec<usize> = all
+                        .iter()
+                        .filter_map(|text| text.strip_prefix(&prefix))
+                        .map(|n| n.parse().expect("a number"))
+                        .collect();
                     assert_eq!(numbers, (0..MESSAGES).collect::<Vec<_>>());
                 }
             });
@@ -149,7 +162,7 @@ fn every_subscriber_gets_every_message_in_the_order_of_its_publisher() {
 
 #[test]
 fn row_32_a_slow_subscriber_is_closed_and_keeps_no_publisher() {
-    let server = TestServer::with(&["client-output-buffer-limit", "pubsub 1mb 0 0"]);
+    let server = TestServer::with(&["--client-output-buffer-limit", "pubsub", "1mb", "0", "0"]);
     let (mut slow, mut p) = (server.raw(), server.raw());
     slow.check("SUBSCRIBE c", "*3\r\n$9\r\nsubscribe\r\n$1\r\nc\r\n:1\r\n");
     let message = "x".repeat(64 << 10);
@@ -169,9 +182,9 @@ fn row_32_a_slow_subscriber_is_closed_and_keeps_no_publisher() {
 
 #[test]
 fn keyspace_events_are_published_by_key_and_by_name() {
-    let server = TestServer::with(&["notify-keyspace-events", "KEA"]);
+    let server = TestServer::with(&["--notify-keyspace-events", "KEA"]);
     let (mut s, mut c) = (server.raw(), server.raw());
-    s.check("PSUBSCRIBE __key*", "*3\r\n$10\r\npsubscribe\r\n$7\r\n__key*\r\n:1\r\n");
+    s.check("PSUBSCRIBE __key*", "*3\r\n$10\r\npsubscribe\r\n$6\r\n__key*\r\n:1\r\n");
     c.check("SET a 1", "+OK\r\n");
     s.expect(frame(&["pmessage", "__key*", "__keyspace@0__:a", "set"]));
     s.expect(frame(&["pmessage", "__key*", "__keyevent@0__:set", "a"]));
@@ -179,4 +192,42 @@ fn keyspace_events_are_published_by_key_and_by_name() {
     c.check("SET a 2", "+OK\r\n");
     c.check("DEL a", ":1\r\n");
     s.expect(frame(&["pmessage", "__key*", "__keyevent@0__:del", "a"]));
+}
+
+#[test]
+fn every_change_of_a_string_has_its_event() {
+    let server = TestServer::with(&["--notify-keyspace-events", "EA"]);
+    let (mut s, mut c) = (server.raw(), server.raw());
+    s.check("PSUBSCRIBE __keyevent*", "*3\r\n$10\r\npsubscribe\r\n$11\r\n__keyevent*\r\n:1\r\n");
+    for (line, events) in [
+        ("SET a 1", &["set"][..]),
+        ("SET a 1 EX 100", &["set", "expire"]),
+        ("SETEX a 100 1", &["set", "expire"]),
+        ("INCR a", &["incrby"]),
+        ("INCRBYFLOAT a 1", &["incrbyfloat"]),
+        ("APPEND a 1", &["append"]),
+        ("SETRANGE a 0 7", &["setrange"]),
+        ("GETEX a PERSIST", &["persist"]),
+        ("EXPIRE a 100", &["expire"]),
+        ("PERSIST a", &["persist"]),
+        ("PERSIST a", &[]),
+        ("SETNX a 1", &[]),
+        ("PFADD h x", &["pfadd"]),
+        ("PFADD h x", &[]),
+        ("GETDEL a", &["del"]),
+        ("SET a 1 PX 1", &["set", "expire"]),
+    ] {
+        c.send(format!("{line}\r\nECHO done\r\n"));
+        while c.read_line() != "done" {}
+        for event in events {
+            let key = if line.contains(" h ") { "h" } else { "a" };
+            s.expect(frame(&["pmessage", "__keyevent*", &format!("__keyevent@0__:{event}"), key]));
+        }
+    }
+    s.expect(frame(&["pmessage", "__keyevent*", "__keyevent@0__:expired", "a"]));
+    c.check("SET x 1", "+OK\r\n");
+    c.check("RENAME x y", "+OK\r\n");
+    for (event, key) in [("set", "x"), ("rename_from", "x"), ("rename_to", "y")] {
+        s.expect(frame(&["pmessage", "__keyevent*", &format!("__keyevent@0__:{event}"), key]));
+    }
 }

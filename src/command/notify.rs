@@ -1,10 +1,13 @@
 //! Keyspace events: what a command tells about a key that it changed.
 
+use std::sync::Arc;
+
 use bitflags::bitflags;
 
 use super::Ctx;
-use super::pubsub::Scope;
-use super::state::Server;
+use super::pubsub::{Hub, Scope};
+use crate::config::Config;
+use crate::keyspace::OnExpired;
 
 bitflags! {
     /// Classes of events, by the letters of `notify-keyspace-events`. The bits are those of the configuration's value.
@@ -41,20 +44,28 @@ bitflags! {
     }
 }
 
-impl Server {
-    /// Publishes an event of a key in database `db`, by key and by name as the configuration says.
-    #[cold]
-    pub(super) fn publish_event(&self, db: usize, event: &str, key: &[u8]) {
-        let classes = Events::from_bits_truncate(self.config.live().notify_keyspace_events());
-        if classes.contains(Events::KEYSPACE) {
-            let channel = [format!("__keyspace@{db}__:").as_bytes(), key].concat();
-            self.hub.publish(Scope::Channel, &channel, event.as_bytes());
-        }
-        if classes.contains(Events::KEYEVENT) {
-            let channel = format!("__keyevent@{db}__:{event}");
-            self.hub.publish(Scope::Channel, channel.as_bytes(), key);
-        }
+/// Publishes an event of a key in database `db`, by key and by name as the configuration says.
+#[cold]
+fn publish(hub: &Hub, classes: u32, db: usize, event: &str, key: &[u8]) {
+    let classes = Events::from_bits_truncate(classes);
+    if classes.contains(Events::KEYSPACE) {
+        let channel = [format!("__keyspace@{db}__:").as_bytes(), key].concat();
+        hub.publish(Scope::Channel, &channel, event.as_bytes());
     }
+    if classes.contains(Events::KEYEVENT) {
+        let channel = format!("__keyevent@{db}__:{event}");
+        hub.publish(Scope::Channel, channel.as_bytes(), key);
+    }
+}
+
+/// What the keyspace tells of keys that expire.
+pub fn of_expired(config: Arc<Config>, hub: Arc<Hub>) -> OnExpired {
+    Box::new(move |db, key| {
+        let classes = config.live().notify_keyspace_events();
+        if classes & Events::EXPIRED.bits() != 0 {
+            publish(&hub, classes, db, "expired", key);
+        }
+    })
 }
 
 impl Ctx<'_> {
@@ -67,8 +78,9 @@ impl Ctx<'_> {
     /// [`Ctx::notify`] for a key of database `db`.
     #[inline]
     pub fn notify_in(&self, db: usize, class: Events, event: &str, key: &[u8]) {
-        if self.server.config.live().notify_keyspace_events() & class.bits() != 0 {
-            self.server.publish_event(db, event, key);
+        let classes = self.server.config.live().notify_keyspace_events();
+        if classes & class.bits() != 0 {
+            publish(&self.server.hub, classes, db, event, key);
         }
     }
 }

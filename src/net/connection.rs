@@ -69,6 +69,14 @@ fn limits(server: &Server, _client: &Client) -> Limits {
     }
 }
 
+impl Drop for Connection {
+    /// However the connection ends, nobody is left who waits or watches for it.
+    fn drop(&mut self) {
+        self.client.stop_listening(&self.local.server.hub, self.local.lane);
+        self.client.leave(&self.local.server);
+    }
+}
+
 impl Connection {
     async fn run(&mut self) -> io::Result<()> {
         while !self.local.stopping.get() {
@@ -242,13 +250,6 @@ impl Connection {
             }
         }
         Ok(())
-    }
-}
-
-impl Drop for Connection {
-    /// However the task ends, nobody sends to it any more.
-    fn drop(&mut self) {
-        self.client.stop_listening(&self.local.server.hub, self.local.lane);
     }
 }
 

@@ -11,7 +11,8 @@ use std::os::fd::RawFd;
 use std::sync::Arc;
 
 use crate::command::pubsub::{Scope, Subscriptions};
-use crate::command::transaction::Multi;
+use crate::command::state::Server;
+use crate::command::transaction::{Multi, Watching};
 use crate::protocol::decoder::Decoder;
 use crate::protocol::reply::Output;
 use crate::sync::Ordering;
@@ -78,6 +79,8 @@ pub struct Client {
     pub subscriptions: Option<Box<Subscriptions>>,
     /// Where its worker finds its connection.
     pub seat: usize,
+    /// What it watches.
+    pub watching: Option<Box<Watching>>,
     /// Its command waits until a pause is over.
     pub held: bool,
     /// Number of the last command in the table, or [`NO_COMMAND`].
@@ -105,6 +108,7 @@ impl Client {
             multi: None,
             subscriptions: None,
             seat: 0,
+            watching: None,
             held: false,
             last_command: NO_COMMAND,
             shared,
@@ -124,18 +128,24 @@ impl Client {
         self.replies.on() && self.multi.is_none() && self.subscriptions.is_none()
     }
 
-    /// Leaves the transaction, if there is one.
-    pub fn end_transaction(&mut self) {
+    /// Leaves the transaction, if there is one, and forgets the watched keys.
+    pub fn end_transaction(&mut self, server: &Server) {
         self.multi = None;
+        self.unwatch(server);
+    }
+
+    /// Takes back what the client has entered anywhere; its connection ends.
+    pub fn leave(&mut self, server: &Server) {
+        self.end_transaction(server);
     }
 
     /// Back to what a new connection is, but for the names of its library: `RESET`.
-    pub fn reset(&mut self) {
+    pub fn reset(&mut self, server: &Server) {
         self.db = 0;
         self.resp3 = false;
         self.no_evict = false;
         self.no_touch = false;
-        self.end_transaction();
+        self.end_transaction(server);
         if self.replies == Replies::Off {
             self.replies = Replies::On;
         }
@@ -160,6 +170,8 @@ impl Client {
         for (shown, scope) in seen.subscriptions.iter().zip([Scope::Channel, Scope::Pattern, Scope::Shard]) {
             shown.store(count(scope), Ordering::Relaxed);
         }
+        let watched = self.watching.as_ref().map_or(0, |watching| watching.len());
+        seen.watched.store(watched as u32, Ordering::Relaxed);
         if let Some(multi) = &self.multi {
             seen.queued.store(multi.len(), Ordering::Relaxed);
             seen.queued_memory.store(multi.memory(), Ordering::Relaxed);
@@ -182,6 +194,7 @@ impl Client {
         marks.set(Marks::NO_TOUCH, self.no_touch);
         marks.set(Marks::LISTENS, self.subscriptions.is_some());
         marks.set(Marks::MULTI, self.multi.is_some());
+        marks.set(Marks::DIRTY, self.watching.as_ref().is_some_and(|watching| watching.is_dirty()));
         marks.set(Marks::BLOCKED, self.held);
         marks.set(Marks::CLOSING, self.closing);
         marks

@@ -41,6 +41,8 @@ bitflags! {
         const MULTI = 1 << 5;
         /// It listens to channels.
         const LISTENS = 1 << 6;
+        /// Something that it watches has changed.
+        const DIRTY = 1 << 7;
     }
 }
 
@@ -79,6 +81,8 @@ pub struct Seen {
     pub command: AtomicU32,
     /// Bits of [`Marks`].
     pub marks: AtomicU32,
+    /// Watched keys.
+    pub watched: AtomicU32,
     /// Commands queued since MULTI; of no meaning without [`Marks::MULTI`].
     pub queued: AtomicUsize,
     /// Bytes of them; of no meaning without [`Marks::MULTI`].
@@ -121,6 +125,7 @@ impl Shared {
             db: AtomicU32::new(0),
             command: AtomicU32::new(u32::from(NO_COMMAND)),
             marks: AtomicU32::new(0),
+            watched: AtomicU32::new(0),
             queued: AtomicUsize::new(0),
             queued_memory: AtomicUsize::new(0),
             subscriptions: Default::default(),

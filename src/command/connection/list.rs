@@ -85,21 +85,21 @@ fn append_activity(text: &mut Vec<u8>, client: &Shared, now: u64) {
     let idle = now.saturating_sub(client.seen.active_ms.load(Ordering::Relaxed)) / 1000;
     let (flags, db) = (flags(client.marks()), client.seen.db.load(Ordering::Relaxed));
     let [sub, psub, ssub] = client.seen.subscriptions.each_ref().map(|count| count.load(Ordering::Relaxed));
-    let _ = write!(
-        text,
-        " age={age} idle={idle} flags={flags} db={db} sub={sub} psub={psub} ssub={ssub} multi="
-    );
+    let _ =
+        write!(text, " age={age} idle={idle} flags={flags} db={db} sub={sub} psub={psub} ssub={ssub} multi=");
     let _ = match client.marks().contains(Marks::MULTI) {
         true => write!(text, "{}", client.seen.queued.load(Ordering::Relaxed)),
         false => write!(text, "-1"),
     };
+    let _ = write!(text, " watch={}", client.seen.watched.load(Ordering::Relaxed));
 }
 
 fn flags(marks: Marks) -> String {
-    const LETTERS: [(Marks, char); 6] = [
+    const LETTERS: [(Marks, char); 7] = [
         (Marks::LISTENS, 'P'),
         (Marks::MULTI, 'x'),
         (Marks::BLOCKED, 'b'),
+        (Marks::DIRTY, 'd'),
         (Marks::CLOSING, 'c'),
         (Marks::NO_EVICT, 'e'),
         (Marks::NO_TOUCH, 'T'),

@@ -73,7 +73,7 @@ fn quit(ctx: &mut Ctx<'_>) {
 
 fn reset(ctx: &mut Ctx<'_>) {
     ctx.client.stop_listening(&ctx.server.hub, ctx.space.lane());
-    ctx.client.reset();
+    ctx.client.reset(ctx.server);
     ctx.reply.set_resp3(false);
     ctx.reply.simple("RESET");
 }

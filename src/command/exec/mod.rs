@@ -31,6 +31,7 @@ use super::{container, error, pubsub};
 use crate::keyspace::bucket::Bucket;
 use crate::keyspace::entry::Entry;
 use crate::keyspace::gate::{Closed, Section, Snapshot, stripe_of};
+use crate::keyspace::observe::Trace;
 use crate::keyspace::reclaim::collect_if_due;
 use crate::keyspace::table::{Table, prefetch};
 use crate::keyspace::{Access, Key};
@@ -115,22 +116,29 @@ struct Entrance<'a> {
     access: Access,
     /// The section it runs in, if any.
     section: Option<&'a Section<'a>>,
+    /// Where its changes are reported, if anybody wants to hear of them.
+    trace: Option<&'a Trace>,
     /// The first key with the number of its argument, as the batch looked it up.
     first_key: Option<(usize, Key<'a>)>,
 }
 
 impl<'a> Entrance<'a> {
     fn open(access: Access) -> Entrance<'a> {
-        Entrance { access, section: None, first_key: None }
+        Entrance { access, section: None, trace: None, first_key: None }
     }
 
     fn section(section: &'a Section<'a>) -> Entrance<'a> {
-        Entrance { access: Access::Writing, section: Some(section), first_key: None }
+        Entrance {
+            access: Access::Writing,
+            section: Some(section),
+            trace: Some(section.trace()),
+            first_key: None,
+        }
     }
 
     #[inline]
     fn key(access: Access, first_key: (usize, Key<'a>)) -> Entrance<'a> {
-        Entrance { access, section: None, first_key: Some(first_key) }
+        Entrance { access, section: None, trace: None, first_key: Some(first_key) }
     }
 }
 
@@ -309,7 +317,7 @@ impl Worker {
             return Ok(());
         };
         client.last_command = id as u16;
-        let admission = transaction::admit(client, command, args, run.out_of_memory.get());
+        let admission = transaction::admit(run.server, client, command, args, run.out_of_memory.get());
         if let Admission::Refused(text) = admission {
             Reply::new(out, client.resp3).error(&text);
             run.count_refusal(Some(id), out);

@@ -21,11 +21,8 @@ use super::table::{Categories, Command, Flags};
 
 const P: Categories = Categories::PUBSUB;
 const LISTEN: Flags = Flags::PUBSUB.union(Flags::NOSCRIPT).union(Flags::LOADING).union(Flags::STALE);
-const PUBLISH: Flags = Flags::PUBSUB
-    .union(Flags::LOADING)
-    .union(Flags::STALE)
-    .union(Flags::FAST)
-    .union(Flags::MAY_REPLICATE);
+const PUBLISH: Flags =
+    Flags::PUBSUB.union(Flags::LOADING).union(Flags::STALE).union(Flags::FAST).union(Flags::MAY_REPLICATE);
 
 #[rustfmt::skip]
 pub(in crate::command) const COMMANDS: &[Command] = &[
