@@ -8,10 +8,8 @@ use std::rc::Rc;
 
 use rustix::net::SendFlags;
 
-use super::seats::{Seat, complain};
 use super::worker::Local;
 use crate::command::pubsub::Post;
-use crate::config::Live;
 
 /// Posts that are delivered before the clients get their turn.
 const POSTS_PER_TURN: usize = 4096;
@@ -41,31 +39,18 @@ pub(super) fn deliver_now(local: &Local, lane: usize) {
 
 #[cold]
 fn deliver(local: &Local, lane: usize, posts: &[Post]) {
+    let live = local.server.config.live();
     let mut receivers = Vec::new();
     for post in posts {
         local.server.hub.for_audience(lane, post, |member| {
             if let Some(seat) = local.seats.at(member.seat, member.client)
-                && seat.put_mail(&post.frame)
+                && seat.put_mail(&post.frame, live)
             {
                 receivers.push(seat);
             }
         });
     }
-    let live = local.server.config.live();
-    receivers.iter().for_each(|seat| hand_over(seat, live));
-}
-
-/// Writes a seat's messages to its socket, as far as it takes them now; the task does the rest.
-fn hand_over(seat: &Seat, live: &Live) {
-    if seat.is_over_hard_limit(live) {
-        complain(seat.client());
-        return seat.shut();
-    }
-    if !seat.is_parked() {
-        return;
-    }
-    seat.send_mail(|socket, bytes| rustix::net::send(socket, bytes, SendFlags::NOSIGNAL).unwrap_or(0));
-    if seat.has_mail() {
-        seat.wake();
+    for seat in receivers {
+        seat.hand_over(|socket, bytes| rustix::net::send(socket, bytes, SendFlags::NOSIGNAL).unwrap_or(0));
     }
 }

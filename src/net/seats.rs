@@ -45,6 +45,8 @@ pub(super) struct Seat {
     over_since: Cell<Option<u64>>,
     /// Messages that are no replies, and wait until the task has written its replies.
     mail: RefCell<Output>,
+    /// Messages came since they were handed over.
+    mailed: Cell<bool>,
     /// Wakes the task while it waits for input.
     waker: RefCell<Option<Waker>>,
     /// What the client's last batch left it as.
@@ -80,21 +82,25 @@ impl Seat {
         self.unsent.set(unsent);
     }
 
-    /// The client's number.
-    pub(super) fn client(&self) -> u64 {
-        self.id
-    }
-
     /// Notes what the client is after a batch.
     #[inline]
     pub(super) fn set_manner(&self, manner: Manner) {
         self.manner.set(manner);
     }
 
-    /// Adds a message, a RESP2 array, to those that wait; whether it is the first.
-    pub(super) fn put_mail(&self, frame: &[u8]) -> bool {
+    /// Adds a message, a RESP2 array, to those that wait; whether it is the first since they were handed over.
+    pub(super) fn put_mail(&self, frame: &[u8], live: &Live) -> bool {
+        self.add_mail(frame);
+        if self.is_over_hard_limit(live) {
+            complain(self.id);
+            self.shut();
+            *self.mail.borrow_mut() = Output::new();
+        }
+        !self.mailed.replace(true)
+    }
+
+    fn add_mail(&self, frame: &[u8]) {
         let mut mail = self.mail.borrow_mut();
-        let first = mail.is_empty();
         match frame.split_first() {
             Some((_, rest)) if self.manner.get().resp3 => {
                 mail.write(b">");
@@ -102,7 +108,6 @@ impl Seat {
             }
             _ => mail.write(frame),
         }
-        first
     }
 
     /// Whether messages wait.
@@ -126,8 +131,19 @@ impl Seat {
         mail.clear();
     }
 
-    /// Offers the messages that wait to `send`, which says how many bytes of them are gone.
-    pub(super) fn send_mail(&self, send: impl FnOnce(BorrowedFd<'_>, &[u8]) -> usize) {
+    /// Writes the messages that wait to the socket, as far as it takes them now, unless the task is at work and does
+    /// it; wakes the task for the rest.
+    pub(super) fn hand_over(&self, send: impl FnOnce(BorrowedFd<'_>, &[u8]) -> usize) {
+        self.mailed.set(false);
+        if self.is_parked() {
+            self.send_mail(send);
+            if self.has_mail() {
+                self.wake();
+            }
+        }
+    }
+
+    fn send_mail(&self, send: impl FnOnce(BorrowedFd<'_>, &[u8]) -> usize) {
         // SAFETY: the socket is open, because this seat is still listed: see `shut`.
         let socket = unsafe { BorrowedFd::borrow_raw(self.socket) };
         let mut mail = self.mail.borrow_mut();
@@ -148,14 +164,14 @@ impl Seat {
     }
 
     /// Wakes the task.
-    pub(super) fn wake(&self) {
+    fn wake(&self) {
         if let Some(waker) = &*self.waker.borrow() {
             waker.wake_by_ref();
         }
     }
 
     /// Whether more waits for the client than its kind may leave unread.
-    pub(super) fn is_over_hard_limit(&self, live: &Live) -> bool {
+    fn is_over_hard_limit(&self, live: &Live) -> bool {
         let hard = live.output_limit(self.manner.get().listens).hard;
         hard != 0 && self.waiting() as u64 > hard
     }
@@ -166,7 +182,7 @@ impl Seat {
     }
 
     /// Whether the task waits for input.
-    pub(super) fn is_parked(&self) -> bool {
+    fn is_parked(&self) -> bool {
         let parked = self.parked.take();
         let is = parked.is_some();
         self.parked.set(parked);
@@ -187,7 +203,7 @@ impl Seat {
     }
 
     /// Ends the connection: its task finds the socket shut, in a read or in a write.
-    pub(super) fn shut(&self) {
+    fn shut(&self) {
         // SAFETY: the socket is open, because this seat is still listed: `Taken` takes it off the list before the task
         // drops the stream, on this very thread.
         let socket = unsafe { BorrowedFd::borrow_raw(self.socket) };
@@ -250,6 +266,7 @@ impl Seats {
             unsent: Cell::new(0),
             over_since: Cell::new(None),
             mail: RefCell::default(),
+            mailed: Cell::default(),
             waker: RefCell::default(),
             manner: Cell::default(),
         });
