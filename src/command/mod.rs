@@ -17,6 +17,7 @@ pub mod pause;
 pub mod server;
 pub mod state;
 pub mod stats;
+pub mod stream;
 pub mod string;
 pub mod table;
 pub mod ticks;
@@ -35,6 +36,7 @@ pub(crate) const FAMILIES: &[&[Command]] = &[
     key::COMMANDS,
     expire::COMMANDS,
     hyperloglog::COMMANDS,
+    stream::COMMANDS,
     connection::COMMANDS,
     server::COMMANDS,
     #[cfg(test)]
