@@ -34,7 +34,8 @@ pub(super) fn xadd(ctx: &mut Ctx<'_>) -> Result<(), Refusal> {
     if wanted == Wanted::Exactly(Id::MIN) {
         return Err(NOT_ABOVE_ZERO.into());
     }
-    let entry = New { words, wanted, now: ctx.space.now, message: options.producer.map(|it| message(it, words)) };
+    let entry =
+        New { words, wanted, now: ctx.space.now, message: options.producer.map(|it| message(it, words)) };
     let limits = limits(ctx);
     let trim = options.trim(limits.entries);
     let absent = if options.no_create { Absent::Skip } else { Absent::Create };

@@ -104,7 +104,8 @@ impl Claim {
         counted: &mut Option<u64>,
     ) -> Result<(), Refusal> {
         let mut room = [0; b"RETRYCOUNT".len()];
-        let unknown = || Refusal::from(format!("ERR Unrecognized XCLAIM option '{}'", String::from_utf8_lossy(word)));
+        let unknown =
+            || Refusal::from(format!("ERR Unrecognized XCLAIM option '{}'", String::from_utf8_lossy(word)));
         let name = to_upper(word, &mut room).ok_or_else(unknown)?;
         let has_operand = rest.len() > 0;
         let now = self.manner.now;
@@ -253,4 +254,3 @@ pub(super) fn xautoclaim(ctx: &mut Ctx<'_>) -> Result<(), Refusal> {
     let group = ctx.arg(2);
     claim_with(ctx, |log, reply, to| auto.run(log, reply, group, to))
 }
-

@@ -183,13 +183,14 @@ pub(in crate::command) const COMMANDS: &[Command] = &[
 ];
 
 const XGROUP: &[Command] = &[
-    Command::new("xgroup|create", -5, GROW, S, &[KeySpec::one(2, INSERTS)], |ctx| run(ctx, group::create)).docs(
-        GROUP,
-        "5.0.0",
-        "Creates a group.",
-        "O(1)",
-        "key group <id | $> [MKSTREAM] [ENTRIESREAD entries-read]",
-    ),
+    Command::new("xgroup|create", -5, GROW, S, &[KeySpec::one(2, INSERTS)], |ctx| run(ctx, group::create))
+        .docs(
+            GROUP,
+            "5.0.0",
+            "Creates a group.",
+            "O(1)",
+            "key group <id | $> [MKSTREAM] [ENTRIESREAD entries-read]",
+        ),
     Command::new("xgroup|createconsumer", 5, GROW, S, &[KeySpec::one(2, INSERTS)], |ctx| {
         run(ctx, group::create_consumer)
     })
@@ -198,13 +199,8 @@ const XGROUP: &[Command] = &[
         run(ctx, group::delete_consumer)
     })
     .docs(GROUP, "5.0.0", "Deletes a consumer and what it has pending.", "O(1)", "key group consumer"),
-    Command::new("xgroup|destroy", 4, WRITE, S, &[KeySpec::one(2, DELETES)], |ctx| run(ctx, group::destroy)).docs(
-        GROUP,
-        "5.0.0",
-        "Deletes a group.",
-        "O(N) for N pending entries.",
-        "key group",
-    ),
+    Command::new("xgroup|destroy", 4, WRITE, S, &[KeySpec::one(2, DELETES)], |ctx| run(ctx, group::destroy))
+        .docs(GROUP, "5.0.0", "Deletes a group.", "O(N) for N pending entries.", "key group"),
     Command::new("xgroup|help", 2, OPEN, S, &[], group::help).docs(
         GROUP,
         "5.0.0",
@@ -212,42 +208,31 @@ const XGROUP: &[Command] = &[
         "O(1)",
         "",
     ),
-    Command::new("xgroup|setid", -5, WRITE, S, &[KeySpec::one(2, UPDATES)], |ctx| run(ctx, group::setid)).docs(
-        GROUP,
-        "5.0.0",
-        "Sets up to which entry a group has read.",
-        "O(1)",
-        "key group <id | $> [ENTRIESREAD entries-read]",
-    ),
+    Command::new("xgroup|setid", -5, WRITE, S, &[KeySpec::one(2, UPDATES)], |ctx| run(ctx, group::setid))
+        .docs(
+            GROUP,
+            "5.0.0",
+            "Sets up to which entry a group has read.",
+            "O(1)",
+            "key group <id | $> [ENTRIESREAD entries-read]",
+        ),
 ];
 
-const XINFO: &[Command] = &[
-    Command::new("xinfo|consumers", 4, READ, S, &[KeySpec::one(2, SHOWS)], |ctx| run(ctx, info::consumers)).docs(
-        GROUP,
-        "5.0.0",
-        "Tells about the consumers of a group.",
-        "O(1)",
-        "key group",
-    ),
-    Command::new("xinfo|groups", 3, READ, S, &[KeySpec::one(2, SHOWS)], |ctx| run(ctx, info::groups)).docs(
-        GROUP,
-        "5.0.0",
-        "Tells about the groups of a stream.",
-        "O(1)",
-        "key",
-    ),
-    Command::new("xinfo|help", 2, OPEN, S, &[], info::help).docs(
-        GROUP,
-        "5.0.0",
-        "Describes the subcommands.",
-        "O(1)",
-        "",
-    ),
-    Command::new("xinfo|stream", -3, READ, S, &[KeySpec::one(2, SHOWS)], |ctx| run(ctx, info::stream)).docs(
-        GROUP,
-        "5.0.0",
-        "Tells about a stream.",
-        "O(1)",
-        "key [FULL [COUNT count]]",
-    ),
-];
+const XINFO: &[Command] =
+    &[
+        Command::new("xinfo|consumers", 4, READ, S, &[KeySpec::one(2, SHOWS)], |ctx| {
+            run(ctx, info::consumers)
+        })
+        .docs(GROUP, "5.0.0", "Tells about the consumers of a group.", "O(1)", "key group"),
+        Command::new("xinfo|groups", 3, READ, S, &[KeySpec::one(2, SHOWS)], |ctx| run(ctx, info::groups))
+            .docs(GROUP, "5.0.0", "Tells about the groups of a stream.", "O(1)", "key"),
+        Command::new("xinfo|help", 2, OPEN, S, &[], info::help).docs(
+            GROUP,
+            "5.0.0",
+            "Describes the subcommands.",
+            "O(1)",
+            "",
+        ),
+        Command::new("xinfo|stream", -3, READ, S, &[KeySpec::one(2, SHOWS)], |ctx| run(ctx, info::stream))
+            .docs(GROUP, "5.0.0", "Tells about a stream.", "O(1)", "key [FULL [COUNT count]]"),
+    ];

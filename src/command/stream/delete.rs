@@ -94,13 +94,14 @@ struct Counters {
 
 pub(super) fn xsetid(ctx: &mut Ctx<'_>) -> Result<(), Refusal> {
     let counters = parse_counters(ctx)?;
-    let edited = ctx.space.edit(ctx.key(1), Absent::Skip, |stream: &mut Stream| match counters.check(stream) {
-        Ok(()) => {
-            stream.set_counters(counters.last_id, counters.entries_added, counters.max_deleted_id);
-            Edit::Changed(Ok(()))
-        }
-        refused => Edit::Unchanged(refused),
-    })?;
+    let edited =
+        ctx.space.edit(ctx.key(1), Absent::Skip, |stream: &mut Stream| match counters.check(stream) {
+            Ok(()) => {
+                stream.set_counters(counters.last_id, counters.entries_added, counters.max_deleted_id);
+                Edit::Changed(Ok(()))
+            }
+            refused => Edit::Unchanged(refused),
+        })?;
     edited.ok_or(NO_SUCH_KEY)?.answer?;
     ctx.reply.ok();
     ctx.notify(Events::STREAM, "xsetid", ctx.arg(1));
@@ -120,7 +121,7 @@ fn parse_counters(ctx: &Ctx<'_>) -> Result<Counters, Refusal> {
             let id = id::parse(operand, 0)?;
             if counters.last_id < id {
                 return Err(
-                    "ERR The ID specified in XSETID is smaller than the provided max_deleted_entry_id".into()
+                    "ERR The ID specified in XSETID is smaller than the provided max_deleted_entry_id".into(),
                 );
             }
             counters.max_deleted_id = Some(id).filter(|id| *id != Id::MIN);

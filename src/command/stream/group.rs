@@ -120,11 +120,12 @@ fn change<R>(
     mut change: impl FnMut(&mut Log, &[u8]) -> Option<(R, bool)>,
 ) -> Result<(R, bool), Refusal> {
     let name = ctx.arg(3);
-    let edited = ctx.space.edit(ctx.key(2), Absent::Skip, |stream: &mut Stream| match change(stream, name) {
-        Some((answer, true)) => Edit::Changed(Some(answer)),
-        Some((answer, false)) => Edit::Unchanged(Some(answer)),
-        None => Edit::Unchanged(None),
-    })?;
+    let edited =
+        ctx.space.edit(ctx.key(2), Absent::Skip, |stream: &mut Stream| match change(stream, name) {
+            Some((answer, true)) => Edit::Changed(Some(answer)),
+            Some((answer, false)) => Edit::Unchanged(Some(answer)),
+            None => Edit::Unchanged(None),
+        })?;
     let edited = edited.ok_or(NO_KEY)?;
     let answer = edited.answer.ok_or_else(|| no_group(name, ctx.arg(2)))?;
     Ok((answer, edited.changed))

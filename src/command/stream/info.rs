@@ -63,12 +63,10 @@ fn parse_full(args: Args<'_>) -> Result<Option<usize>, Refusal> {
     match args.len() {
         3 => Ok(None),
         4 if is(3, b"FULL") => Ok(Some(USUAL_COUNT)),
-        6 if is(3, b"FULL") && is(4, b"COUNT") => {
-            Ok(Some(match integer(&args[5])? {
-                0 => usize::MAX,
-                count => usize::try_from(count).unwrap_or(USUAL_COUNT),
-            }))
-        }
+        6 if is(3, b"FULL") && is(4, b"COUNT") => Ok(Some(match integer(&args[5])? {
+            0 => usize::MAX,
+            count => usize::try_from(count).unwrap_or(USUAL_COUNT),
+        })),
         _ => Err(wrong()),
     }
 }

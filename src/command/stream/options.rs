@@ -124,7 +124,9 @@ impl<'a> Parser<'a> {
     /// The threshold of a strategy, behind an optional `=` or `~`.
     fn threshold(&mut self) -> Result<&'a [u8], Refusal> {
         if self.options.keep.is_some() {
-            return Err("ERR syntax error, MAXLEN and MINID options at the same time are not compatible".into());
+            return Err(
+                "ERR syntax error, MAXLEN and MINID options at the same time are not compatible".into()
+            );
         }
         let first = self.operand();
         self.options.approximate = first == b"~";
@@ -212,12 +214,12 @@ impl Options<'_> {
 
 /// The word for what becomes of references, if it is one.
 pub(super) fn references(word: &[u8]) -> Option<References> {
-    let words = [
-        ("KEEPREF", References::Keep),
-        ("DELREF", References::Delete),
-        ("ACKED", References::Acknowledged),
-    ];
-    words.into_iter().find(|(name, _)| eq_ignore_case(word, name.as_bytes())).map(|(_, references)| references)
+    let words =
+        [("KEEPREF", References::Keep), ("DELREF", References::Delete), ("ACKED", References::Acknowledged)];
+    words
+        .into_iter()
+        .find(|(name, _)| eq_ignore_case(word, name.as_bytes()))
+        .map(|(_, references)| references)
 }
 
 /// The ids behind `IDS numids`, where `numids` is the first argument; what stands behind them is returned too.

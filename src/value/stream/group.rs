@@ -206,7 +206,10 @@ impl Group {
     }
 
     /// What is pending, by id.
-    pub fn pending(&self, range: impl RangeBounds<Id>) -> impl DoubleEndedIterator<Item = (Id, &Pending)> + '_ {
+    pub fn pending(
+        &self,
+        range: impl RangeBounds<Id>,
+    ) -> impl DoubleEndedIterator<Item = (Id, &Pending)> + '_ {
         self.pending.range(range).map(|(id, pending)| (*id, pending))
     }
 

@@ -31,7 +31,14 @@ struct Producer {
 impl Default for Idempotence {
     fn default() -> Self {
         let (seconds, most) = DEFAULT;
-        Idempotence { seconds, most, producers: BTreeMap::new(), swept: Box::default(), added: 0, duplicates: 0 }
+        Idempotence {
+            seconds,
+            most,
+            producers: BTreeMap::new(),
+            swept: Box::default(),
+            added: 0,
+            duplicates: 0,
+        }
     }
 }
 

@@ -190,7 +190,11 @@ fn references_go_or_keep_their_entries() {
     let unreferenced = Trim { references: References::Delete, ..trim(Keep::Newest(10)) };
     assert_eq!(log.trim(unreferenced), 1);
     let group = log.group(b"g").expect("the group");
-    assert_eq!(group.pending(..).map(|(id, _)| id.ms).collect::<Vec<_>>(), [2], "that of entry 2 points at nothing");
+    assert_eq!(
+        group.pending(..).map(|(id, _)| id.ms).collect::<Vec<_>>(),
+        [2],
+        "that of entry 2 points at nothing"
+    );
     assert_eq!(group.consumer(reader).pending_count(), 1);
 }
 

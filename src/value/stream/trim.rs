@@ -74,7 +74,9 @@ impl Log {
             return Removed::Absent;
         }
         match references {
-            References::Acknowledged if !is_done_with(self.groups.values(), id) => return Removed::Referenced,
+            References::Acknowledged if !is_done_with(self.groups.values(), id) => {
+                return Removed::Referenced;
+            }
             References::Delete => self.dereference(id),
             _ => {}
         }

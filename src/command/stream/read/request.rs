@@ -54,6 +54,30 @@ pub(super) enum From {
     New,
 }
 
+/// What a facility for waiting needs of a request.
+#[expect(dead_code, reason = "readers that wait are built on it")]
+impl<'a> Request<'a> {
+    /// Milliseconds that the reader is ready to wait for entries; zero is for ever, and none not at all.
+    pub(crate) fn block(&self) -> Option<u64> {
+        self.block
+    }
+
+    /// The keys that are read.
+    pub(crate) fn keys(&self) -> impl Iterator<Item = &[u8]> {
+        self.streams.iter().map(|wanted| &*wanted.key)
+    }
+
+    /// The same request apart from the arguments that it was parsed from.
+    pub(crate) fn into_owned(self) -> Request<'static> {
+        let own = |bytes: Cow<'_, [u8]>| Cow::Owned(bytes.into_owned());
+        let reader =
+            self.reader.map(|reader| Reader { group: own(reader.group), consumer: own(reader.consumer) });
+        let streams =
+            self.streams.into_iter().map(|wanted| Wanted { key: own(wanted.key), from: wanted.from });
+        Request { reader, streams: streams.collect(), ..self }
+    }
+}
+
 impl<'a> Request<'a> {
     /// The request of an XREAD. Refused are syntax errors, and keys of other types.
     pub(crate) fn parse_read(args: Args<'a>, space: &Space<'_>) -> Result<Request<'a>, Refusal> {
@@ -83,26 +107,6 @@ impl<'a> Request<'a> {
         }
         Ok(parser.request)
     }
-
-    /// Milliseconds that the reader is ready to wait for entries; zero is for ever, and none not at all.
-    pub(crate) fn block(&self) -> Option<u64> {
-        self.block
-    }
-
-    /// The keys that are read.
-    pub(crate) fn keys(&self) -> impl Iterator<Item = &[u8]> {
-        self.streams.iter().map(|wanted| &*wanted.key)
-    }
-
-    /// The same request apart from the arguments that it was parsed from.
-    pub(crate) fn into_owned(self) -> Request<'static> {
-        let own = |bytes: Cow<'_, [u8]>| Cow::Owned(bytes.into_owned());
-        let reader =
-            self.reader.map(|reader| Reader { group: own(reader.group), consumer: own(reader.consumer) });
-        let streams =
-            self.streams.into_iter().map(|wanted| Wanted { key: own(wanted.key), from: wanted.from });
-        Request { reader, streams: streams.collect(), ..self }
-    }
 }
 
 /// The id after which XREAD reads.
@@ -115,9 +119,11 @@ fn parse_after(space: &Space<'_>, key: &[u8], id: &[u8]) -> Result<From, Refusal
         b"+" => at(before_last)?,
         b">" => {
             at(Log::last_id)?;
-            return Err("ERR The > ID can be specified only when calling XREADGROUP using the GROUP <group> \
+            return Err(
+                "ERR The > ID can be specified only when calling XREADGROUP using the GROUP <group> \
                         <consumer> option."
-                .into());
+                    .into(),
+            );
         }
         id => {
             at(Log::last_id)?;
@@ -212,7 +218,8 @@ impl<'a> Parser<'a> {
                 request.claim = Some(idle.map_err(|_| "ERR min-idle-time must be >= 0")?);
             }
             (b"GROUP", Some(group), Some(consumer)) if self.of_group => {
-                request.reader = Some(Reader { group: Cow::Borrowed(group), consumer: Cow::Borrowed(consumer) });
+                request.reader =
+                    Some(Reader { group: Cow::Borrowed(group), consumer: Cow::Borrowed(consumer) });
                 return Ok(2);
             }
             (b"NOACK", _, _) if self.of_group => {

@@ -1,7 +1,7 @@
 //! Answering a request, if there is something to answer.
 
-use super::super::entries::{reply_body, reply_deleted, reply_entry};
 use super::super::Refusal;
+use super::super::entries::{reply_body, reply_deleted, reply_entry};
 use super::request::{From, Reader, Request, Wanted, no_group_to_read};
 use crate::keyspace::{Absent, Edit, Space, WrongType};
 use crate::protocol::reply::{Mark, Reply};
