@@ -97,9 +97,12 @@ impl Block {
         self.bytes.capacity()
     }
 
-    /// Gives back the room at the end: nothing will be appended any more.
+    /// Gives back the room at the end: nothing will be appended any more. The bytes are copied, because an allocator
+    /// leaves a block that is made a little smaller where it is, in all its size.
     pub fn seal(&mut self) {
-        self.bytes.shrink_to_fit();
+        if self.bytes.capacity() - self.bytes.len() > self.bytes.len() / 16 {
+            self.bytes = self.bytes.as_slice().into();
+        }
     }
 
     /// Appends an entry of alternating names and values, whose id is greater than all before.
