@@ -45,6 +45,16 @@ pub enum Begin {
         /// Where the search starts.
         from: i32,
     },
+    /// Behind this word where the command itself finds it: options come first, each with so many operands, which may
+    /// look like the word. COMMAND shows it as a keyword.
+    Option {
+        /// The word.
+        word: &'static str,
+        /// Where a client that knows no options starts its search.
+        from: i32,
+        /// The options, each with the number of its operands.
+        options: &'static [(&'static str, usize)],
+    },
 }
 
 /// How the other keys follow from the first.
@@ -139,7 +149,32 @@ impl KeySpec {
                 };
                 found.map(|i| i + 1)
             }
+            Begin::Option { word, options, .. } => behind_options(args, word, options),
         }
+    }
+
+    /// The argument of the key of a call that happens to have just one behind its options: `XREAD STREAMS key id`.
+    #[inline]
+    pub fn only_key_behind_options(&self, args: Args<'_>) -> Option<usize> {
+        match (self.begin, self.find) {
+            (Begin::Option { .. }, Find::Range { last: -1, step: 1, limit: 2 }) => {
+                self.begin(args).filter(|begin| begin + 2 == args.len())
+            }
+            _ => None,
+        }
+    }
+}
+
+/// The argument behind `word`, which comes after options; none if something else comes first.
+fn behind_options(args: Args<'_>, word: &str, options: &[(&str, usize)]) -> Option<usize> {
+    let mut at = 1;
+    loop {
+        let arg = args.get(at)?;
+        if eq_ignore_case(arg, word.as_bytes()) {
+            return Some(at + 1);
+        }
+        let option = options.iter().find(|(name, _)| eq_ignore_case(arg, name.as_bytes()))?;
+        at += 1 + option.1;
     }
 }
 

@@ -20,6 +20,7 @@ pub mod pubsub;
 pub mod server;
 pub mod state;
 pub mod stats;
+pub mod stream;
 pub mod string;
 pub mod table;
 pub mod ticks;
@@ -41,6 +42,7 @@ pub(crate) const FAMILIES: &[&[Command]] = &[
     key::COMMANDS,
     expire::COMMANDS,
     hyperloglog::COMMANDS,
+    stream::COMMANDS,
     connection::COMMANDS,
     pubsub::COMMANDS,
     transaction::COMMANDS,

@@ -469,7 +469,7 @@ impl Prepared {
         let command = registry().resolve(args);
         let mut prepared = Prepared { command, key_at: 0, hash: 0, bucket: None, entry: None };
         if let Some((_, command)) = command
-            && let Some(at) = single_key(command, args.len())
+            && let Some(at) = single_key(command, args)
             && let Some(key) = args.get(at)
         {
             prepared.key_at = at;
@@ -481,12 +481,13 @@ impl Prepared {
 
 /// The argument of a call's only key, if it has exactly one and one step on it is all that the command does.
 #[inline]
-fn single_key(command: &Command, words: usize) -> Option<usize> {
+fn single_key(command: &Command, args: Args<'_>) -> Option<usize> {
     let [spec] = command.keys else { return None };
     if command.flags.intersects(Flags::EXCLUSIVE.union(Flags::SECTION)) {
         return None;
     }
-    spec.fixed().or_else(|| spec.only_key_of(words))
+    let only = || spec.only_key_of(args.len()).or_else(|| spec.only_key_behind_options(args));
+    spec.fixed().or_else(only)
 }
 
 #[cfg(test)]
