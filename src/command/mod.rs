@@ -3,6 +3,7 @@
 //! A handler is a plain synchronous function. It knows its arguments, the database as [`Space`] shows it, and the
 //! reply; it knows nothing of sockets, nor of the gate: the executor has closed what must be closed.
 
+pub mod bitmap;
 pub mod client;
 pub mod connection;
 pub mod container;
@@ -33,6 +34,7 @@ pub(crate) const FAMILIES: &[&[Command]] = &[
     string::COMMANDS,
     key::COMMANDS,
     expire::COMMANDS,
+    bitmap::COMMANDS,
     hyperloglog::COMMANDS,
     connection::COMMANDS,
     server::COMMANDS,
