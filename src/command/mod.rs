@@ -13,8 +13,10 @@ pub mod expire;
 pub mod hyperloglog;
 pub mod key;
 pub mod keys;
+pub mod notify;
 pub mod pause;
 pub mod server;
+pub mod set;
 pub mod state;
 pub mod stats;
 pub mod string;
@@ -34,6 +36,7 @@ pub(crate) const FAMILIES: &[&[Command]] = &[
     string::COMMANDS,
     key::COMMANDS,
     expire::COMMANDS,
+    set::COMMANDS,
     bitmap::COMMANDS,
     hyperloglog::COMMANDS,
     connection::COMMANDS,

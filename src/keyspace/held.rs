@@ -54,7 +54,9 @@ impl Held<'_> {
     pub fn view<C: Collection>(&self, index: usize) -> Result<Option<C::Ref<'_>>, WrongType> {
         let Some(live) = &self.lives[index] else { return Ok(None) };
         match live.view() {
-            View::Packed(packed) if packed.kind == C::KIND => Ok(Some(C::view_packed(packed.form, packed.bytes))),
+            View::Packed(packed) if packed.kind == C::KIND => {
+                Ok(Some(C::view_packed(packed.form, packed.bytes)))
+            }
             View::Node(node) => {
                 let shared = node.as_collection(C::KIND).ok_or(WrongType)?;
                 let collection = C::of(shared.get(self.guard_of(node))).ok_or(WrongType)?;

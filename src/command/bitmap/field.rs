@@ -196,7 +196,7 @@ fn look(ctx: &mut Ctx<'_>, steps: &[Step]) {
 
 fn change(ctx: &mut Ctx<'_>, steps: &[Step]) {
     let len = steps.iter().map(Step::needs).max().unwrap_or(0);
-    let edited = text::edit(ctx, ctx.key(1), len, |bytes| {
+    let edited = text::edit(ctx, len, |bytes| {
         let mut changed = false;
         let mut run = |step: &Step| {
             let (answer, changes) = step.run(bytes);
@@ -206,7 +206,7 @@ fn change(ctx: &mut Ctx<'_>, steps: &[Step]) {
         let values: Vec<Option<i64>> = steps.iter().map(&mut run).collect();
         (values, changed)
     });
-    reply(ctx, edited.map(|edited| edited.answer));
+    reply(ctx, edited);
 }
 
 fn reply(ctx: &mut Ctx<'_>, values: Result<Vec<Option<i64>>, &'static str>) {

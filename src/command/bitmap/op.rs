@@ -2,6 +2,7 @@
 
 use bytes::{Bytes, BytesMut};
 
+use crate::command::notify::Events;
 use crate::command::string::edit::edited_word;
 use crate::command::string::text::{Digits, TextValue, text_of};
 use crate::command::{Ctx, error};
@@ -128,10 +129,11 @@ fn operate(ctx: &Ctx<'_>) -> Result<usize, &'static str> {
     }
     let result = result(ctx, operation)?;
     let len = result.len();
-    if len == 0 {
-        ctx.space.delete(ctx.key(2));
-    } else {
+    if len > 0 {
         ctx.space.set(ctx.key(2), edited_word(result, NO_EXPIRY));
+        ctx.notify(Events::STRING, "set", ctx.arg(2));
+    } else if ctx.space.delete(ctx.key(2)) {
+        ctx.notify(Events::GENERIC, "del", ctx.arg(2));
     }
     Ok(len)
 }

@@ -19,11 +19,10 @@ fn set(ctx: &mut Ctx<'_>) -> Result<bool, &'static str> {
         b"1" => true,
         _ => return Err(BAD_BIT),
     };
-    let edited = text::edit(ctx, ctx.key(1), bits::byte_of(offset) + 1, |bytes| {
+    text::edit(ctx, bits::byte_of(offset) + 1, |bytes| {
         let was = bits::set(bytes, offset, on);
         (was, was != on)
-    })?;
-    Ok(edited.answer)
+    })
 }
 
 pub(super) fn getbit(ctx: &mut Ctx<'_>) {

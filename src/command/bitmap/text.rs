@@ -5,10 +5,11 @@
 
 use bytes::BytesMut;
 
+use crate::command::notify::Events;
 use crate::command::string::edit::edited_word;
 use crate::command::string::text::{Digits, text_of};
 use crate::command::{Ctx, error};
-use crate::keyspace::{Change, Key, Live};
+use crate::keyspace::{Change, Live};
 use crate::value::word::{NO_EXPIRY, View};
 
 /// Looks at the key's text, which is empty if there is none. The closure must not touch the keyspace.
@@ -25,23 +26,33 @@ pub(super) fn read<R>(ctx: &Ctx<'_>, look: impl FnOnce(Option<&[u8]>) -> R) -> R
 }
 
 /// What a change of a text came to.
-pub(super) struct Changed<R> {
-    /// The answer.
-    pub answer: R,
+struct Changed<R> {
+    answer: R,
     /// Whether the text is another one now.
-    pub changed: bool,
+    changed: bool,
 }
 
-/// Changes the key's text after filling it up with zeros to `len` bytes. `change` says whether it changed anything,
-/// and may be called again on a fresh copy.
+/// Changes the text of the command's key after filling it up with zeros to `len` bytes, and tells of it. `change` says
+/// whether it changed anything, and may be called again on a fresh copy.
 pub(super) fn edit<R>(
     ctx: &Ctx<'_>,
-    key: Key<'_>,
+    len: usize,
+    change: impl Fn(&mut [u8]) -> (R, bool),
+) -> Result<R, &'static str> {
+    let edited = edit_quietly(ctx, len, change)?;
+    if edited.changed {
+        ctx.notify(Events::STRING, "setbit", ctx.arg(1));
+    }
+    Ok(edited.answer)
+}
+
+fn edit_quietly<R>(
+    ctx: &Ctx<'_>,
     len: usize,
     change: impl Fn(&mut [u8]) -> (R, bool),
 ) -> Result<Changed<R>, &'static str> {
-    ctx.space.update(key, |live| match live {
-        Some(live) => edit_live(ctx, live, len, &change),
+    ctx.space.update(ctx.key(1), |live| match live {
+        Some(live) => edit_live(live, len, &change),
         None => {
             // The zeros come from the allocator, which need not touch fresh pages.
             let mut text = BytesMut::zeroed(len);
@@ -52,7 +63,6 @@ pub(super) fn edit<R>(
 }
 
 fn edit_live<R>(
-    ctx: &Ctx<'_>,
     live: &Live<'_>,
     len: usize,
     change: &impl Fn(&mut [u8]) -> (R, bool),
@@ -60,10 +70,10 @@ fn edit_live<R>(
     if let (View::Node(node), Some(held)) = (live.view(), live.held())
         && let Some(text) = node.as_text()
     {
-        live.entry().touch(ctx.space.clock());
         let mut outcome = None;
         text.edit(|buffer| outcome = Some(grow_and_change(buffer, len, change)), held);
-        return Change::Keep(Ok(outcome.expect("the edit has run")));
+        let outcome = outcome.expect("the edit has run");
+        return if outcome.changed { Change::Edited(Ok(outcome)) } else { Change::Keep(Ok(outcome)) };
     }
     let Ok(text) = text_of(live) else { return Change::Keep(Err(error::WRONGTYPE)) };
     let mut digits = Digits::new();

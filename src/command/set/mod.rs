@@ -61,15 +61,8 @@ pub(in crate::command) const COMMANDS: &[Command] = &[
         "O(1) for each member.",
         "key member [member ...]",
     ),
-    Command::new(
-        "smove",
-        4,
-        TAKE_FAST,
-        S,
-        &[KeySpec::one(1, TAKES), KeySpec::one(2, ADDS)],
-        single::smove,
-    )
-    .docs(GROUP, "1.0.0", "Moves a member from one set to another.", "O(1)", "source destination member"),
+    Command::new("smove", 4, TAKE_FAST, S, &[KeySpec::one(1, TAKES), KeySpec::one(2, ADDS)], single::smove)
+        .docs(GROUP, "1.0.0", "Moves a member from one set to another.", "O(1)", "source destination member"),
     Command::new("sismember", 3, READ_FAST, S, &[KeySpec::one(1, KeyFlags::RO)], single::sismember).docs(
         GROUP,
         "1.0.0",

@@ -7,9 +7,9 @@ use crate::command::{Ctx, error};
 use crate::keyspace::{Absent, Edit, Edited, WrongType};
 use crate::limits::RANDOM_PICKS;
 use crate::protocol::args::parse_i64;
+use crate::value::collection::Collection;
 use crate::value::packed::Item;
 use crate::value::set::{Popped, Set};
-use crate::value::collection::Collection;
 
 /// Evenly distributed numbers: SplitMix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number generators",
 /// 2014) from a start that nobody can foretell.
@@ -96,7 +96,8 @@ fn reply_popped(ctx: &mut Ctx<'_>, popped: Popped) {
 // -- SRANDMEMBER ------------------------------------------------------------------------------------------------
 
 /// The count was below the least that has an opposite.
-const OUT_OF_RANGE: &str = "ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807";
+const OUT_OF_RANGE: &str =
+    "ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807";
 
 pub(super) fn srandmember(ctx: &mut Ctx<'_>) {
     match ctx.args.len() {

@@ -148,7 +148,15 @@ mod tests {
             let text: Vec<u8> = (0..len).map(|at| at as u8).collect();
             let member = Member::new(&text);
             assert_eq!(member.clone().text(), text);
-            let head = if len < 128 { 1 } else if len < 16_384 { 2 } else if len < 2_097_152 { 3 } else { 4 };
+            let head = if len < 128 {
+                1
+            } else if len < 16_384 {
+                2
+            } else if len < 2_097_152 {
+                3
+            } else {
+                4
+            };
             assert_eq!(Member::heap_bytes(&text), head + len);
             let raw = member.into_raw();
             assert_eq!(raw.addr().get() & 1, 0);

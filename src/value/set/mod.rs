@@ -136,9 +136,14 @@ impl Set {
         let Set::Ints(ints) = &*self else { return false };
         let ints = ints.view();
         let ends = [0, ints.len().saturating_sub(1)];
-        let longest = ends.iter().filter(|_| !ints.is_empty()).map(|&at| Item::Int(ints.get(at)).text_len()).max();
+        let longest =
+            ends.iter().filter(|_| !ints.is_empty()).map(|&at| Item::Int(ints.get(at)).text_len()).max();
         let fits = ints.len() < limits.entries && longest.unwrap_or(0).max(member.text_len()) <= limits.value;
-        if fits { self.convert_to_packed() } else { self.convert_to_table() }
+        if fits {
+            self.convert_to_packed()
+        } else {
+            self.convert_to_table()
+        }
         self.insert(member, limits)
     }
 

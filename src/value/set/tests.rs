@@ -137,12 +137,9 @@ fn forms_change_as_in_redis() {
 
 #[test]
 fn the_first_members_choose_the_form() {
-    for (first, count, expected) in [
-        ("1", 512, "intset"),
-        ("1", 513, "hashtable"),
-        ("x", 128, "listpack"),
-        ("x", 129, "hashtable"),
-    ] {
+    for (first, count, expected) in
+        [("1", 512, "intset"), ("1", 513, "hashtable"), ("x", 128, "listpack"), ("x", 129, "hashtable")]
+    {
         let mut set = Set::new();
         set.expect(first.as_bytes(), count, &REDIS);
         assert_eq!(encoding(&set), expected, "{first} {count}");
@@ -166,7 +163,9 @@ fn integers_alone_become_an_array_again() {
 #[test]
 fn chances_are_even() {
     const ROUNDS: usize = 20_000;
-    for (limits, size) in [(REDIS, 20), (Limits { ints: 0, entries: 0, value: 0 }, 20), (Limits { entries: 0, ..REDIS }, 20)] {
+    for (limits, size) in
+        [(REDIS, 20), (Limits { ints: 0, entries: 0, value: 0 }, 20), (Limits { entries: 0, ..REDIS }, 20)]
+    {
         for text in ["", "m"] {
             let set = filled((0..size).map(|int| format!("{text}{int}")), &limits);
             let mut random = numbers();
