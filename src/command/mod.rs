@@ -12,6 +12,7 @@ pub mod expire;
 pub mod hyperloglog;
 pub mod key;
 pub mod keys;
+pub mod list;
 pub mod notify;
 pub mod pause;
 pub mod server;
@@ -35,6 +36,7 @@ pub(crate) const FAMILIES: &[&[Command]] = &[
     key::COMMANDS,
     expire::COMMANDS,
     hyperloglog::COMMANDS,
+    list::COMMANDS,
     connection::COMMANDS,
     server::COMMANDS,
     #[cfg(test)]
