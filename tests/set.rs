@@ -286,9 +286,9 @@ fn many_large_sets() {
     }
     let keys = keys.join(" ");
     assert_eq!(sorted(&mut c, &format!("SUNION {keys}")).len(), 80);
-    assert_eq!(sorted(&mut c, &format!("SDIFF all {keys}")).len(), 2920);
+    assert_eq!(sorted(&mut c, &format!("SDIFF all {keys}")).len(), 2930);
     assert_eq!(sorted(&mut c, &format!("SUNION all {keys} all")).len(), 3000 + 10);
-    c.check(&format!("SDIFFCARD 9 all {keys}"), ":2920\r\n");
+    c.check(&format!("SDIFFCARD 9 all {keys}"), ":2930\r\n");
 }
 
 #[test]
