@@ -5,3 +5,4 @@ pub mod latch;
 pub mod long_double;
 pub mod node;
 pub mod word;
+pub mod zset;
