@@ -20,6 +20,7 @@ pub mod stats;
 pub mod string;
 pub mod table;
 pub mod ticks;
+pub mod zset;
 
 use client::Client;
 use state::Server;
@@ -35,6 +36,7 @@ pub(crate) const FAMILIES: &[&[Command]] = &[
     key::COMMANDS,
     expire::COMMANDS,
     hyperloglog::COMMANDS,
+    zset::COMMANDS,
     connection::COMMANDS,
     server::COMMANDS,
     #[cfg(test)]

@@ -56,13 +56,6 @@ enum View<'a> {
 }
 
 impl ZSet {
-    /// A set with the pairs of `sorted`, which come in order and without duplicates.
-    pub fn from_sorted<'a>(sorted: impl IntoIterator<Item = (&'a [u8], f64)>, limits: Limits) -> ZSet {
-        let mut set = ZSet::new();
-        sorted.into_iter().for_each(|(member, score)| drop(set.put(member, score, limits)));
-        set
-    }
-
     /// Prepares an empty set for this many members, the longest of so many bytes: beyond the limits it is large at
     /// once.
     pub fn expect(&mut self, members: usize, longest: usize, limits: Limits) {

@@ -126,11 +126,6 @@ impl Tree {
         Tree { root: Node::Leaf(Leaf::new()) }
     }
 
-    /// Slots.
-    pub fn len(&self) -> usize {
-        self.root.count()
-    }
-
     /// Inserts a slot whose member is not in the tree.
     pub fn insert(&mut self, score: f64, entry: Entry) {
         let edge = SlotEdge { score, member: entry.member(), behind: false };

@@ -55,7 +55,7 @@ impl Pair {
 
     fn check(&self) {
         check_node(&self.tree.root, true);
-        assert_eq!(self.tree.len(), self.model.len());
+        assert_eq!(self.tree.root.count(), self.model.len());
         assert!(self.tree.walk(0..self.model.len()).eq(self.model.iter().copied()));
     }
 
@@ -181,13 +181,13 @@ fn deep_trees_grow_and_shrink() {
             let entries: Vec<Entry> = owners.iter().map(Member::entry).collect();
             let mut tree = Tree::new();
             (0..10_000).map(|at| entries[order(at, fill)]).for_each(|entry| tree.insert(entry.score(), entry));
-            assert_eq!((check_node(&tree.root, true), tree.len()), (2, 10_000));
+            assert_eq!((check_node(&tree.root, true), tree.root.count()), (2, 10_000));
             for left in (0..10_000).rev() {
                 let entry = entries[order(left, empty)];
                 tree.remove(entry.score(), entry);
                 if left % 997 == 0 {
                     check_node(&tree.root, true);
-                    assert_eq!(tree.len(), left);
+                    assert_eq!(tree.root.count(), left);
                 }
             }
             assert!(matches!(tree.root, Node::Leaf(_)));
