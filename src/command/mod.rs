@@ -3,6 +3,7 @@
 //! A handler is a plain synchronous function. It knows its arguments, the database as [`Space`] shows it, and the
 //! reply; it knows nothing of sockets, nor of the gate: the executor has closed what must be closed.
 
+pub mod bitmap;
 pub mod client;
 pub mod connection;
 pub mod container;
@@ -15,6 +16,7 @@ pub mod keys;
 pub mod notify;
 pub mod pause;
 pub mod server;
+pub mod set;
 pub mod state;
 pub mod stats;
 pub mod string;
@@ -35,6 +37,8 @@ pub(crate) const FAMILIES: &[&[Command]] = &[
     string::COMMANDS,
     key::COMMANDS,
     expire::COMMANDS,
+    set::COMMANDS,
+    bitmap::COMMANDS,
     hyperloglog::COMMANDS,
     zset::COMMANDS,
     connection::COMMANDS,
