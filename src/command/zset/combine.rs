@@ -261,8 +261,20 @@ impl Aggregate {
     fn join(self, sum: f64, given: f64) -> f64 {
         match self {
             Aggregate::Sum | Aggregate::Count => number(sum + given),
-            Aggregate::Min => if given < sum { given } else { sum },
-            Aggregate::Max => if given > sum { given } else { sum },
+            Aggregate::Min => {
+                if given < sum {
+                    given
+                } else {
+                    sum
+                }
+            }
+            Aggregate::Max => {
+                if given > sum {
+                    given
+                } else {
+                    sum
+                }
+            }
         }
     }
 }
@@ -300,7 +312,9 @@ fn reply(ctx: &mut Ctx<'_>, operation: Operation) -> Answer<()> {
 
 fn sort(pairs: &mut [(Vec<u8>, f64)]) {
     // No score is NaN, and the zeros are equal.
-    pairs.sort_unstable_by(|(a, x), (b, y)| x.partial_cmp(y).unwrap_or(std::cmp::Ordering::Equal).then_with(|| a.cmp(b)));
+    pairs.sort_unstable_by(|(a, x), (b, y)| {
+        x.partial_cmp(y).unwrap_or(std::cmp::Ordering::Equal).then_with(|| a.cmp(b))
+    });
 }
 
 fn store_result(ctx: &mut Ctx<'_>, operation: Operation, event: &str) -> Answer<()> {

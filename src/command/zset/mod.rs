@@ -21,11 +21,11 @@ mod read;
 mod scan;
 
 use crate::command::keys::{KeyFlags, KeySpec};
+use crate::command::notify::Events;
+use crate::command::state::Server;
 use crate::command::table::{Categories, Command, Flags};
 use crate::command::{Ctx, error};
 use crate::keyspace::Edited;
-use crate::command::notify::Events;
-use crate::command::state::Server;
 use crate::protocol::reply::Reply;
 use crate::value::packed::Item;
 use crate::value::zset::Limits;

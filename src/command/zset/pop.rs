@@ -50,7 +50,8 @@ impl End {
 /// # Errors
 /// If the key holds something else.
 pub(crate) fn pop_from(ctx: &Ctx<'_>, index: usize, end: End, count: usize) -> Answer<Option<Popped>> {
-    let edited = ctx.space.edit(ctx.key(index), Absent::Skip, |set: &mut ZSet| Edit::Changed(pop(set, end, count)));
+    let edited =
+        ctx.space.edit(ctx.key(index), Absent::Skip, |set: &mut ZSet| Edit::Changed(pop(set, end, count)));
     let Some(edited) = edited.map_err(wrong_type)? else { return Ok(None) };
     notify_edit(ctx, index, end.event(), &edited);
     Ok(Some(edited.answer))

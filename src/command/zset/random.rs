@@ -41,7 +41,8 @@ fn several(ctx: &mut Ctx<'_>) -> Answer<()> {
         _ => return Err(error::SYNTAX),
     };
     let half = i64::MAX / 2;
-    if (with_scores && !(-half..=half).contains(&count)) || (count < 0 && count.unsigned_abs() > REPEATED_MAX) {
+    if (with_scores && !(-half..=half).contains(&count)) || (count < 0 && count.unsigned_abs() > REPEATED_MAX)
+    {
         return Err(OUT_OF_RANGE);
     }
     let (key, reply) = (ctx.key(1), &mut ctx.reply);

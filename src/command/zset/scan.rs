@@ -1,7 +1,7 @@
 //! ZSCAN.
 
 use super::{Answer, answering, bulk, wrong_type};
-use crate::command::key::parse_cursor;
+use crate::command::key::walk::parse_cursor;
 use crate::command::{Ctx, error};
 use crate::glob::Pattern;
 use crate::protocol::args::{eq_ignore_case, parse_i64};

@@ -205,7 +205,13 @@ mod tests {
 
     #[test]
     fn doubles_read_loosely() {
-        let good = [("", 0.0), (" \t1.5", 1.5), ("1e999", f64::INFINITY), ("-1e999", f64::NEG_INFINITY), ("1e-999", 0.0)];
+        let good = [
+            ("", 0.0),
+            (" \t1.5", 1.5),
+            ("1e999", f64::INFINITY),
+            ("-1e999", f64::NEG_INFINITY),
+            ("1e-999", 0.0),
+        ];
         for (text, value) in good {
             assert_eq!(parse_f64_loosely(text.as_bytes()), Some(value), "{text}");
         }

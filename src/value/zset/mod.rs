@@ -23,8 +23,8 @@ use super::collection::{Any, Collection, Kind};
 use super::packed::Item;
 use large::Large;
 use packed::{find, pairs};
-pub use tree::{Edge, LexEdge, ScoreEdge, SlotEdge};
 use tree::Walk;
+pub use tree::{Edge, LexEdge, ScoreEdge, SlotEdge};
 
 /// Up to where a set stays packed.
 #[derive(Clone, Copy, Debug)]
@@ -197,9 +197,7 @@ impl<'a> ZRef<'a> {
     /// visited whole. A member that stays from the first step to the last is visited, perhaps twice.
     pub fn scan(self, cursor: u64, count: usize, mut visit: impl FnMut(Item<'a>, f64)) -> u64 {
         match self.0 {
-            View::Large(large) => {
-                large.scan(cursor, count, |member, score| visit(Item::Text(member), score))
-            }
+            View::Large(large) => large.scan(cursor, count, |member, score| visit(Item::Text(member), score)),
             View::Packed(run) => {
                 pairs(run).for_each(|pair| visit(pair.member, pair.score));
                 0
@@ -241,7 +239,9 @@ impl DoubleEndedIterator for Members<'_> {
     fn next_back(&mut self) -> Option<Self::Item> {
         match self {
             Members::Packed(pairs) => pairs.next_back(),
-            Members::Large(walk) => walk.next_back().map(|(score, entry)| (Item::Text(entry.member()), score)),
+            Members::Large(walk) => {
+                walk.next_back().map(|(score, entry)| (Item::Text(entry.member()), score))
+            }
         }
     }
 }

@@ -44,7 +44,8 @@ fn check_edges(set: &ZSet, model: &Model, score: f64, member: &[u8]) {
         let before = |edge: &dyn Fn(&(f64, Vec<u8>)) -> bool| model.iter().filter(|pair| edge(pair)).count();
         let by_score = before(&|(s, _)| *s < score || (behind && *s == score));
         assert_eq!(view.count_before(&ScoreEdge { score, behind }), by_score);
-        let by_slot = before(&|(s, m)| (*s, &m[..]) < (score, member) || (behind && (*s, &m[..]) == (score, member)));
+        let by_slot =
+            before(&|(s, m)| (*s, &m[..]) < (score, member) || (behind && (*s, &m[..]) == (score, member)));
         assert_eq!(view.count_before(&SlotEdge { score, member, behind }), by_slot);
     }
 }

@@ -143,7 +143,9 @@ impl Tree {
         while let Node::Inner(inner) = &self.root
             && inner.len() == 1
         {
-            let Node::Inner(root) = std::mem::replace(&mut self.root, Node::Leaf(Leaf::new())) else { return };
+            let Node::Inner(root) = std::mem::replace(&mut self.root, Node::Leaf(Leaf::new())) else {
+                return;
+            };
             self.root = root.into_only_child();
         }
     }

@@ -180,7 +180,9 @@ fn deep_trees_grow_and_shrink() {
                 (0..10_000).map(|at| Member::new(&member(at as u16), at as f64 / 2.0)).collect();
             let entries: Vec<Entry> = owners.iter().map(Member::entry).collect();
             let mut tree = Tree::new();
-            (0..10_000).map(|at| entries[order(at, fill)]).for_each(|entry| tree.insert(entry.score(), entry));
+            (0..10_000)
+                .map(|at| entries[order(at, fill)])
+                .for_each(|entry| tree.insert(entry.score(), entry));
             assert_eq!((check_node(&tree.root, true), tree.root.count()), (2, 10_000));
             for left in (0..10_000).rev() {
                 let entry = entries[order(left, empty)];
