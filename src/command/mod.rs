@@ -26,6 +26,7 @@ pub mod string;
 pub mod table;
 pub mod ticks;
 pub mod transaction;
+pub mod zset;
 
 use client::Client;
 use nested::Caller;
@@ -46,6 +47,7 @@ pub(crate) const FAMILIES: &[&[Command]] = &[
     bitmap::COMMANDS,
     hyperloglog::COMMANDS,
     list::COMMANDS,
+    zset::COMMANDS,
     connection::COMMANDS,
     transaction::COMMANDS,
     server::COMMANDS,

@@ -239,6 +239,11 @@ impl<'a> Reply<'a> {
         self.out.write(b"\r\n");
     }
 
+    /// A double as a bulk string in either version.
+    pub fn double_text(&mut self, value: f64) {
+        self.bulk(DoubleText::new(value).as_bytes());
+    }
+
     /// A truth value; in RESP2 the integers 1 and 0.
     #[inline]
     pub fn bool(&mut self, value: bool) {
