@@ -130,6 +130,7 @@ impl<'a> Sketch<'a> {
                 }
                 (None, None) => Err(error::WRONGTYPE),
             },
+            View::Packed(_) => Err(error::WRONGTYPE),
         }
     }
 

@@ -12,6 +12,7 @@ pub mod expire;
 pub mod hyperloglog;
 pub mod key;
 pub mod keys;
+pub mod notify;
 pub mod pause;
 pub mod server;
 pub mod state;

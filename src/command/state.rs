@@ -6,6 +6,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::watch;
 
 use super::client::Clients;
+use super::notify::Notifications;
 use super::pause::Pause;
 use super::stats::Stats;
 use crate::config::Config;
@@ -41,6 +42,8 @@ pub struct Server {
     pub rejected_connections: AtomicU64,
     /// Counters of commands and errors.
     pub stats: Stats,
+    /// Where keyspace events go.
+    pub notifications: Notifications,
     /// Whether keys that fell due are looked for; DEBUG SET-ACTIVE-EXPIRE switches it off. Reads find them anyway.
     pub active_expiry: AtomicBool,
 }
@@ -89,6 +92,7 @@ impl Server {
             total_connections_received: AtomicU64::new(0),
             rejected_connections: AtomicU64::new(0),
             stats: Stats::new(workers),
+            notifications: Notifications::default(),
             active_expiry: AtomicBool::new(true),
         }
     }

@@ -17,6 +17,18 @@ pub struct Live {
     pub(super) output_hard: AtomicU64,
     pub(super) output_soft: AtomicU64,
     pub(super) output_seconds: AtomicU64,
+    pub(super) hash_max_listpack_entries: AtomicU64,
+    pub(super) hash_max_listpack_value: AtomicU64,
+    pub(super) list_max_listpack_size: AtomicU64,
+    pub(super) list_compress_depth: AtomicU64,
+    pub(super) set_max_intset_entries: AtomicU64,
+    pub(super) set_max_listpack_entries: AtomicU64,
+    pub(super) set_max_listpack_value: AtomicU64,
+    pub(super) zset_max_listpack_entries: AtomicU64,
+    pub(super) zset_max_listpack_value: AtomicU64,
+    pub(super) stream_node_max_bytes: AtomicU64,
+    pub(super) stream_node_max_entries: AtomicU64,
+    pub(super) notify_keyspace_events: AtomicU64,
 }
 
 impl Live {
@@ -73,5 +85,65 @@ impl Live {
     /// Seconds that a normal client may stay over [`Self::output_soft`].
     pub fn output_seconds(&self) -> u64 {
         self.output_seconds.load(Ordering::Relaxed)
+    }
+
+    /// Fields up to which a hash is packed.
+    pub fn hash_max_listpack_entries(&self) -> usize {
+        self.hash_max_listpack_entries.load(Ordering::Relaxed) as usize
+    }
+
+    /// Bytes of a field or value up to which a hash is packed.
+    pub fn hash_max_listpack_value(&self) -> usize {
+        self.hash_max_listpack_value.load(Ordering::Relaxed) as usize
+    }
+
+    /// Size of a packed piece of a list: elements, or if negative one of five numbers of bytes.
+    pub fn list_max_listpack_size(&self) -> i64 {
+        self.list_max_listpack_size.load(Ordering::Relaxed) as i64
+    }
+
+    /// Pieces at each end of a list that are never compressed; zero compresses none.
+    pub fn list_compress_depth(&self) -> usize {
+        self.list_compress_depth.load(Ordering::Relaxed) as usize
+    }
+
+    /// Members up to which a set of integers is packed as such.
+    pub fn set_max_intset_entries(&self) -> usize {
+        self.set_max_intset_entries.load(Ordering::Relaxed) as usize
+    }
+
+    /// Members up to which a set is packed.
+    pub fn set_max_listpack_entries(&self) -> usize {
+        self.set_max_listpack_entries.load(Ordering::Relaxed) as usize
+    }
+
+    /// Bytes of a member up to which a set is packed.
+    pub fn set_max_listpack_value(&self) -> usize {
+        self.set_max_listpack_value.load(Ordering::Relaxed) as usize
+    }
+
+    /// Members up to which a sorted set is packed.
+    pub fn zset_max_listpack_entries(&self) -> usize {
+        self.zset_max_listpack_entries.load(Ordering::Relaxed) as usize
+    }
+
+    /// Bytes of a member up to which a sorted set is packed.
+    pub fn zset_max_listpack_value(&self) -> usize {
+        self.zset_max_listpack_value.load(Ordering::Relaxed) as usize
+    }
+
+    /// Bytes of a block of a stream; zero is no limit.
+    pub fn stream_node_max_bytes(&self) -> usize {
+        self.stream_node_max_bytes.load(Ordering::Relaxed) as usize
+    }
+
+    /// Entries of a block of a stream; zero is no limit.
+    pub fn stream_node_max_entries(&self) -> usize {
+        self.stream_node_max_entries.load(Ordering::Relaxed) as usize
+    }
+
+    /// Classes of keyspace events that are published, as bits of the command layer's `Events`.
+    pub fn notify_keyspace_events(&self) -> u32 {
+        self.notify_keyspace_events.load(Ordering::Relaxed) as u32
     }
 }

@@ -221,7 +221,7 @@ pub static DIRECTIVES: &[Directive] = &[
     later("latency-tracking-info-percentiles", Percentiles, "50 99 99.9"),
     later("slowlog-log-slower-than", Int(-1, i64::MAX), "10000"),
     later("slowlog-max-len", LONG, "128"),
-    later("notify-keyspace-events", Events, ""),
+    later("notify-keyspace-events", Events, "").live(|live| &live.notify_keyspace_events),
     later("tracking-table-max-keys", LONG, "1000000"),
     // Memory and data types
     read("hll-sparse-max-bytes", MEM, "3000").live(|live| &live.hll_sparse_max_bytes),
@@ -247,18 +247,27 @@ pub static DIRECTIVES: &[Directive] = &[
     later("active-defrag-threshold-upper", Int(0, 1000), "100"),
     later("active-defrag-ignore-bytes", Memory(1, i64::MAX as u64), "100mb"),
     later("active-defrag-max-scan-fields", Int(1, i64::MAX), "1000"),
-    later("hash-max-listpack-entries", LONG, "512").alias("hash-max-ziplist-entries"),
-    later("hash-max-listpack-value", MEM, "64").alias("hash-max-ziplist-value"),
-    later("list-max-listpack-size", Int(i32::MIN as i64, i32::MAX as i64), "-2")
-        .alias("list-max-ziplist-size"),
-    later("list-compress-depth", NAT, "0"),
-    later("set-max-intset-entries", LONG, "512"),
-    later("set-max-listpack-entries", LONG, "128"),
-    later("set-max-listpack-value", LONG, "64"),
-    later("zset-max-listpack-entries", LONG, "128").alias("zset-max-ziplist-entries"),
-    later("zset-max-listpack-value", MEM, "64").alias("zset-max-ziplist-value"),
-    later("stream-node-max-bytes", MEM, "4096"),
-    later("stream-node-max-entries", LONG, "100"),
+    read("hash-max-listpack-entries", LONG, "512")
+        .alias("hash-max-ziplist-entries")
+        .live(|live| &live.hash_max_listpack_entries),
+    read("hash-max-listpack-value", MEM, "64")
+        .alias("hash-max-ziplist-value")
+        .live(|live| &live.hash_max_listpack_value),
+    read("list-max-listpack-size", Int(i32::MIN as i64, i32::MAX as i64), "-2")
+        .alias("list-max-ziplist-size")
+        .live(|live| &live.list_max_listpack_size),
+    read("list-compress-depth", NAT, "0").live(|live| &live.list_compress_depth),
+    read("set-max-intset-entries", LONG, "512").live(|live| &live.set_max_intset_entries),
+    read("set-max-listpack-entries", LONG, "128").live(|live| &live.set_max_listpack_entries),
+    read("set-max-listpack-value", LONG, "64").live(|live| &live.set_max_listpack_value),
+    read("zset-max-listpack-entries", LONG, "128")
+        .alias("zset-max-ziplist-entries")
+        .live(|live| &live.zset_max_listpack_entries),
+    read("zset-max-listpack-value", MEM, "64")
+        .alias("zset-max-ziplist-value")
+        .live(|live| &live.zset_max_listpack_value),
+    read("stream-node-max-bytes", MEM, "4096").live(|live| &live.stream_node_max_bytes),
+    read("stream-node-max-entries", LONG, "100").live(|live| &live.stream_node_max_entries),
     // Access
     later("requirepass", TEXT, ""),
     later("aclfile", TEXT, "").fixed(),

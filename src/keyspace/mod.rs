@@ -4,6 +4,8 @@
 //! [`table`] maps keys to entries, [`entry`] is a key with its slot, and [`wheel`] knows what falls due.
 
 pub mod bucket;
+pub mod collections;
+mod deadline;
 pub mod entry;
 pub mod expire;
 pub mod gate;
@@ -12,10 +14,12 @@ pub mod reclaim;
 pub mod space;
 pub mod stats;
 pub mod table;
+mod transfer;
 pub mod wheel;
 
 use crossbeam_utils::CachePadded;
 
+pub use collections::{Absent, Edit, Edited, WrongType};
 pub use space::{Access, Change, Key, Live, Space};
 
 use crate::sync::epoch::Guard;

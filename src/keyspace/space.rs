@@ -3,11 +3,11 @@
 //! Every method is one atomic step on one key. What makes a command on several keys atomic is the gate, which the
 //! executor closes before it calls the handler; the methods here are the same inside and outside of a section.
 
+use super::Keyspace;
 use super::entry::{Entry, Swap};
 use super::gate::{Stripe, stripe_of};
 use super::reclaim::retire_word;
 use super::table::{Insert, Table};
-use super::{Db, Keyspace};
 use crate::sync::epoch::Guard;
 use crate::value::hyperloglog::Dense;
 use crate::value::latch::WriteGuard;
@@ -48,9 +48,9 @@ pub struct Space<'g> {
     pub keyspace: &'g Keyspace,
     /// The database's number.
     pub db: usize,
-    table: &'g Table,
-    guard: &'g Guard,
-    lane: usize,
+    pub(super) table: &'g Table,
+    pub(super) guard: &'g Guard,
+    pub(super) lane: usize,
     /// Unix time in milliseconds, the same for all of a command.
     pub now: u64,
     access: Access,
@@ -72,8 +72,10 @@ pub struct Live<'a> {
 /// What an update does with what it saw.
 #[must_use]
 pub enum Change<R> {
-    /// Nothing (or the node was changed in place).
+    /// Nothing.
     Keep(R),
+    /// Nothing more: the node was changed in place.
+    Edited(R),
     /// The key holds this from now on.
     Put(OwnedWord, R),
     /// The key ends.
@@ -167,7 +169,7 @@ impl<'g> Space<'g> {
     // -- reading ------------------------------------------------------------------------------------------------
 
     #[inline]
-    fn entry<'a>(&'a self, key: &Key<'a>) -> Option<&'a Entry> {
+    pub(super) fn entry<'a>(&'a self, key: &Key<'a>) -> Option<&'a Entry> {
         match key.hint {
             Some(entry) if !entry.load().is_dead() => Some(entry),
             _ => self.table.find(key.hash, key.bytes, self.guard),
@@ -311,7 +313,7 @@ impl<'g> Space<'g> {
         change: &mut impl FnMut(Option<&Live<'_>>) -> Change<R>,
     ) -> Option<R> {
         match change(None) {
-            Change::Keep(answer) | Change::Delete(answer) => Some(answer),
+            Change::Keep(answer) | Change::Edited(answer) | Change::Delete(answer) => Some(answer),
             Change::Put(word, answer) => self.insert(key, word).is_ok().then_some(answer),
         }
     }
@@ -375,24 +377,32 @@ impl<'g> Space<'g> {
         }
         let answer = change(Some(&Live { entry, word, expire_at, held: Some(&held) }));
         let new = match &answer {
-            Change::Keep(_) => None,
+            Change::Keep(_) | Change::Edited(_) => None,
             Change::Put(new, _) => Some(new.word()),
             Change::Delete(_) => Some(Word::DEAD),
         };
-        // The swap happens under the latch, the accounting (which reads the node) after it.
-        let lost = new.is_some_and(|new| entry.swap(word, new) != Swap::Done);
+        // The swap happens under the latch, the accounting (which reads the node) after it. Where it is lost, somebody
+        // replaced or ended the key blindly since the check above: what was done to the node, perhaps in place, counts
+        // as before that, so the answer stands and there is nothing to account for.
+        let swapped = new.is_some_and(|new| entry.swap(word, new) == Swap::Done);
         drop(held);
-        if lost {
-            return None;
-        }
         Some(match answer {
             Change::Keep(answer) => answer,
+            Change::Edited(answer) => {
+                entry.touch(self.clock());
+                answer
+            }
             Change::Put(new, answer) => {
-                self.replaced(word, new.into_word());
+                if swapped {
+                    entry.touch(self.clock());
+                    self.replaced(word, new.into_word());
+                }
                 answer
             }
             Change::Delete(answer) => {
-                self.ended(key.hash, entry, word, false);
+                if swapped {
+                    self.ended(key.hash, entry, word, false);
+                }
                 answer
             }
         })
@@ -401,7 +411,7 @@ impl<'g> Space<'g> {
     #[inline]
     fn apply<R>(&self, key: &Key<'_>, entry: &Entry, word: Word, change: Change<R>) -> Option<R> {
         match change {
-            Change::Keep(answer) => Some(answer),
+            Change::Keep(answer) | Change::Edited(answer) => Some(answer),
             Change::Delete(answer) => self.end(key.hash, entry, word, false).then_some(answer),
             Change::Put(new, answer) => {
                 let done = entry.swap(word, new.word()) == Swap::Done;
@@ -433,38 +443,6 @@ impl<'g> Space<'g> {
             }
         }
         false
-    }
-
-    /// Gives the key another deadline (or none) if `decide` says so after seeing the present one; its answer, or none
-    /// if the key is absent.
-    pub fn set_expiry<R>(
-        &self,
-        key: Key<'_>,
-        mut decide: impl FnMut(ExpireAt) -> (Option<ExpireAt>, R),
-    ) -> Option<R> {
-        self.update(key, |live| {
-            let Some(live) = live else { return Change::Keep(None) };
-            let (deadline, answer) = decide(live.expire_at);
-            match deadline {
-                None => Change::Keep(Some(answer)),
-                Some(deadline) => self.with_deadline(live, deadline, Some(answer)),
-            }
-        })
-    }
-
-    /// The change that gives a key, inside of an update, another deadline and leaves its value as it is.
-    pub fn with_deadline<R>(&self, live: &Live<'_>, deadline: ExpireAt, answer: R) -> Change<R> {
-        match live.view() {
-            View::Node(node) => {
-                let held = live.held().expect("updates of nodes hold the latch");
-                node.set_expire_at(deadline, held);
-                self.count_deadlines(live.expire_at, deadline);
-                Change::Keep(answer)
-            }
-            View::Int(int) => Change::Put(OwnedWord::from_int(int, deadline), answer),
-            View::Short(text) => Change::Put(OwnedWord::from_bytes(text.as_slice(), deadline), answer),
-            View::Raw(text) => Change::Put(OwnedWord::from_bytes(text, deadline), answer),
-        }
     }
 
     // -- the slot's transitions ---------------------------------------------------------------------------------
@@ -520,7 +498,7 @@ impl<'g> Space<'g> {
 
     /// Ends a key whose deadline is past, if the gate lets us; nobody can tell whether it happens now or later.
     #[cold]
-    fn expire(&self, key: Key<'_>, entry: &Entry) {
+    pub(super) fn expire(&self, key: Key<'_>, entry: &Entry) {
         match self.access {
             Access::Writing => {
                 self.expire_exactly(key.hash, entry);
@@ -552,18 +530,6 @@ impl<'g> Space<'g> {
             self.ended(hash, entry, word, true);
         }
         ended
-    }
-
-    fn count_deadlines(&self, before: ExpireAt, after: ExpireAt) {
-        let db: &Db = self.keyspace.db(self.db);
-        if before != NO_EXPIRY {
-            self.keyspace.wheel.count(self.lane, before, -1);
-            db.count_volatile(self.lane, -1);
-        }
-        if after != NO_EXPIRY {
-            self.keyspace.wheel.count(self.lane, after, 1);
-            db.count_volatile(self.lane, 1);
-        }
     }
 
     /// Turns a dense sketch into the plain string that it stands for, before somebody reads and replaces it.

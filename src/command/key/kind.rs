@@ -1,5 +1,6 @@
 //! What clients call the types of values and their representations.
 
+use crate::value::collection::{Any, packed_encoding};
 use crate::value::node::NodeKind;
 use crate::value::word::{View, canonical_int};
 
@@ -12,7 +13,9 @@ pub(super) fn type_name(view: View<'_>) -> &'static str {
         View::Int(_) | View::Short(_) | View::Raw(_) => "string",
         View::Node(node) => match node.kind() {
             NodeKind::Text(_) | NodeKind::HyperLogLog(_) => "string",
+            NodeKind::Collection(shared) => shared.kind().name(),
         },
+        View::Packed(packed) => packed.kind.name(),
     }
 }
 
@@ -27,6 +30,8 @@ pub(super) fn encoding(view: View<'_>) -> &'static str {
         View::Raw(_) => "raw",
         View::Node(node) => match node.kind() {
             NodeKind::Text(_) | NodeKind::HyperLogLog(_) => "raw",
+            NodeKind::Collection(shared) => shared.read(&node.latch().read(), Any::encoding),
         },
+        View::Packed(packed) => packed_encoding(packed),
     }
 }

@@ -4,6 +4,7 @@ use super::databases;
 use crate::command::{Ctx, error};
 use crate::keyspace::{Live, Space};
 use crate::protocol::args::eq_ignore_case;
+use crate::value::collection::Any;
 use crate::value::node::{Node, NodeKind, Text};
 use crate::value::word::{ExpireAt, OwnedWord, View};
 
@@ -23,13 +24,13 @@ pub(super) fn renamenx(ctx: &mut Ctx<'_>) {
 
 /// Renames the first key to the second; false if that is taken and not to be overwritten.
 fn renamed(ctx: &Ctx<'_>, overwrite: bool) -> Result<bool, &'static str> {
-    let live = ctx.space.peek(ctx.key(1)).ok_or(error::NO_SUCH_KEY)?;
+    if !ctx.space.exists(ctx.key(1)) {
+        return Err(error::NO_SUCH_KEY);
+    }
     if ctx.arg(1) == ctx.arg(2) || (!overwrite && ctx.space.exists(ctx.key(2))) {
         return Ok(false);
     }
-    ctx.space.set(ctx.key(2), duplicate(&live));
-    ctx.space.delete(ctx.key(1));
-    Ok(true)
+    Ok(ctx.space.relocate(ctx.key(1), ctx.space, ctx.key(2)))
 }
 
 pub(super) fn move_to(ctx: &mut Ctx<'_>) {
@@ -45,12 +46,8 @@ fn moved(ctx: &Ctx<'_>) -> Result<bool, &'static str> {
         return Err(error::SAME_OBJECT);
     }
     let there = ctx.space.other(db);
-    let Some(live) = ctx.space.peek(ctx.key(1)) else { return Ok(false) };
-    let done = place(&there, ctx.arg(1), &live, false);
-    if done {
-        ctx.space.delete(ctx.key(1));
-    }
-    Ok(done)
+    let to = there.key(ctx.arg(1));
+    Ok(!there.exists(to) && ctx.space.relocate(ctx.key(1), &there, to))
 }
 
 /// What COPY's options say.
@@ -110,6 +107,9 @@ fn duplicate(live: &Live<'_>) -> OwnedWord {
         View::Int(int) => OwnedWord::from_int(int, live.expire_at),
         View::Short(text) => OwnedWord::from_bytes(text.as_slice(), live.expire_at),
         View::Raw(text) => OwnedWord::from_bytes(text, live.expire_at),
+        View::Packed(packed) => {
+            OwnedWord::from_packed(packed.kind, packed.form, packed.bytes, live.expire_at)
+        }
         View::Node(node) => duplicate_node(node, live.expire_at),
     }
 }
@@ -123,6 +123,10 @@ fn duplicate_node(node: &Node, expire_at: ExpireAt) -> OwnedWord {
             OwnedWord::from_node(Node::new(NodeKind::Text(Text::from_shared(share)), expire_at))
         }
         // The plain string that stands for the sketch; the next PFADD makes registers of it again.
+        NodeKind::Collection(shared) => {
+            let copy = shared.read(&node.latch().read(), Any::clone);
+            copy.into_word(expire_at)
+        }
         NodeKind::HyperLogLog(dense) => OwnedWord::from_bytes(&dense.to_redis_bytes(), expire_at),
     }
 }

@@ -50,10 +50,10 @@ fn edit(ctx: &Ctx<'_>, live: &Live<'_>, part: &[u8], offset: impl Fn(usize) -> u
         && let Some(text) = node.as_text()
     {
         let at = offset(text.size());
-        return Change::Keep(check_length(ctx, at, part).map(|()| {
-            live.entry().touch(ctx.space.clock());
-            text.edit(|buffer| place(buffer, at, part), held)
-        }));
+        return match check_length(ctx, at, part) {
+            Ok(()) => Change::Edited(Ok(text.edit(|buffer| place(buffer, at, part), held))),
+            Err(too_long) => Change::Keep(Err(too_long)),
+        };
     }
     let Ok(text) = text_of(live) else { return Change::Keep(Err(error::WRONGTYPE)) };
     let mut digits = Digits::new();

@@ -1,0 +1,48 @@
+//! List: replaced by its family.
+
+use super::collection::{Any, Collection, Kind};
+
+/// A list.
+#[derive(Clone, Debug)]
+pub struct List(Vec<u8>);
+
+impl Collection for List {
+    const KIND: Kind = Kind::List;
+    type Ref<'a> = &'a [u8];
+    fn new() -> Self {
+        List(Vec::new())
+    }
+    fn from_packed(_form: u8, bytes: Vec<u8>) -> Self {
+        List(bytes)
+    }
+    fn packed(&self) -> Option<(u8, &[u8])> {
+        Some((0, &self.0))
+    }
+    fn view(&self) -> &[u8] {
+        &self.0
+    }
+    fn view_packed(_form: u8, bytes: &[u8]) -> &[u8] {
+        bytes
+    }
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+    fn weight(&self) -> usize {
+        1
+    }
+    fn heap_bytes(&self) -> usize {
+        self.0.capacity()
+    }
+    fn encoding(_view: &[u8]) -> &'static str {
+        "listpack"
+    }
+    fn wrap(self) -> Any {
+        Any::List(self)
+    }
+    fn of(any: &Any) -> Option<&Self> {
+        if let Any::List(it) = any { Some(it) } else { None }
+    }
+    fn of_mut(any: &mut Any) -> Option<&mut Self> {
+        if let Any::List(it) = any { Some(it) } else { None }
+    }
+}
