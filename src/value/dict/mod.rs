@@ -170,7 +170,11 @@ impl<E: Entry> Dict<E> {
     }
 
     /// The entry whose key has this hash and that fits besides, to be changed.
-    pub fn find_hashed(&mut self, hash: u64, fits: impl FnMut(E::View<'_>) -> bool) -> Option<Occupied<'_, E>> {
+    pub fn find_hashed(
+        &mut self,
+        hash: u64,
+        fits: impl FnMut(E::View<'_>) -> bool,
+    ) -> Option<Occupied<'_, E>> {
         let place = self.find_place(hash, fits)?;
         Some(Occupied::new(self, hash, place))
     }

@@ -138,7 +138,7 @@ impl Field {
     #[inline]
     pub fn view(&self) -> FieldView<'_> {
         // SAFETY: the field is owned by `self`, which is borrowed as long.
-        unsafe { Field::view(self.0) }
+        unsafe { <Field as Entry>::view(self.0) }
     }
 
     /// Gives the field another value and deadline: in place if its allocation has the room.
@@ -247,7 +247,9 @@ mod tests {
 
     #[test]
     fn parts_of_every_length_read_back() {
-        for (name, value) in LENGTHS.iter().flat_map(|n| LENGTHS.iter().map(move |v| (text(*n, 1), text(*v, 7)))) {
+        for (name, value) in
+            LENGTHS.iter().flat_map(|n| LENGTHS.iter().map(move |v| (text(*n, 1), text(*v, 7))))
+        {
             for deadline in [NO_EXPIRY, 1, u64::MAX] {
                 let field = Field::new(&name, &value, deadline);
                 let view = FieldView { name: &name, value: &value, deadline };
@@ -258,7 +260,9 @@ mod tests {
 
     #[test]
     fn values_and_deadlines_are_replaced() {
-        for (before, after) in LENGTHS.iter().flat_map(|n| LENGTHS.iter().map(move |v| (text(*n, 1), text(*v, 7)))) {
+        for (before, after) in
+            LENGTHS.iter().flat_map(|n| LENGTHS.iter().map(move |v| (text(*n, 1), text(*v, 7))))
+        {
             for (old, new) in [(NO_EXPIRY, NO_EXPIRY), (NO_EXPIRY, 5), (5, NO_EXPIRY), (5, 6)] {
                 let mut field = Field::new(b"name", &before, old);
                 field.set(&after, new);
