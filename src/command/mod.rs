@@ -14,12 +14,13 @@ pub mod footprint;
 pub mod hyperloglog;
 pub mod key;
 pub mod keys;
-pub mod nested;
 pub mod list;
+pub mod nested;
 pub mod notify;
 pub mod pause;
 pub mod server;
 pub mod set;
+pub mod sort;
 pub mod state;
 pub mod stats;
 pub mod string;
@@ -44,6 +45,7 @@ pub(crate) const FAMILIES: &[&[Command]] = &[
     key::COMMANDS,
     expire::COMMANDS,
     set::COMMANDS,
+    sort::COMMANDS,
     bitmap::COMMANDS,
     hyperloglog::COMMANDS,
     list::COMMANDS,
