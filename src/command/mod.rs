@@ -10,6 +10,7 @@ pub mod container;
 pub mod error;
 pub mod exec;
 pub mod expire;
+pub mod geo;
 pub mod hyperloglog;
 pub mod key;
 pub mod keys;
@@ -41,6 +42,7 @@ pub(crate) const FAMILIES: &[&[Command]] = &[
     bitmap::COMMANDS,
     hyperloglog::COMMANDS,
     zset::COMMANDS,
+    geo::COMMANDS,
     connection::COMMANDS,
     server::COMMANDS,
     #[cfg(test)]
