@@ -105,7 +105,7 @@ pub(super) fn smismember(ctx: &mut Ctx<'_>) {
 }
 
 pub(super) fn scard(ctx: &mut Ctx<'_>) {
-    let count = ctx.space.read_as::<Set, _>(ctx.key(1), SetRef::len);
+    let count = ctx.space.read_as::<Set, _>(ctx.key(1), |set| set.len());
     reply_count(ctx, count.map(|count| count.unwrap_or(0)));
 }
 

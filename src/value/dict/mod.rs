@@ -164,6 +164,35 @@ impl<E: Entry> Dict<E> {
         }
     }
 
+    /// The hash of a key, in every table of the process the same: for indexes that are to name entries briefly.
+    pub fn hash(key: &[u8]) -> u64 {
+        hash_of(key)
+    }
+
+    /// The entry whose key has this hash and that fits besides, to be changed.
+    pub fn find_hashed(
+        &mut self,
+        hash: u64,
+        fits: impl FnMut(E::View<'_>) -> bool,
+    ) -> Option<Occupied<'_, E>> {
+        let place = self.find_place(hash, fits)?;
+        Some(Occupied::new(self, hash, place))
+    }
+
+    /// Whether there is an entry whose key has this hash and that fits besides.
+    pub fn has_hashed(&self, hash: u64, fits: impl FnMut(E::View<'_>) -> bool) -> bool {
+        self.find_place(hash, fits).is_some()
+    }
+
+    fn find_place(&self, hash: u64, mut fits: impl FnMut(E::View<'_>) -> bool) -> Option<Place> {
+        if self.len == 0 {
+            return None;
+        }
+        let bucket = self.segments.get(self.index_of(hash));
+        // SAFETY: rules 1 and 3.
+        bucket.find(Word::tag_of(hash), |raw| unsafe { hash_of(E::key(raw)) == hash && fits(E::view(raw)) })
+    }
+
     #[inline]
     fn find(&self, hash: u64, key: &[u8]) -> Option<Place> {
         if self.len == 0 {

@@ -18,7 +18,7 @@ mod view;
 
 use super::collection::{Any, Collection, Kind};
 use super::dict::{Dict, Slot};
-use super::packed::{self, Digits, Item};
+use super::packed::{Digits, Item};
 use ints::{Ints, IntsRef, Width};
 use member::Member;
 use view::{as_int, normal, search};

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use super::ints::IntsRef;
 use super::member::Member;
 use super::{Limits, Set, SetRef};
+use crate::value::collection::Collection;
 use crate::value::dict::Dict;
 use crate::value::packed::{self, Item};
 
