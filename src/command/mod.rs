@@ -11,6 +11,7 @@ pub mod error;
 pub mod exec;
 pub mod expire;
 pub mod footprint;
+pub mod geo;
 pub mod hyperloglog;
 pub mod key;
 pub mod keys;
@@ -50,6 +51,7 @@ pub(crate) const FAMILIES: &[&[Command]] = &[
     hyperloglog::COMMANDS,
     list::COMMANDS,
     zset::COMMANDS,
+    geo::COMMANDS,
     connection::COMMANDS,
     transaction::COMMANDS,
     server::COMMANDS,

@@ -13,12 +13,15 @@ const NAN: &str = "ERR resulting score is not a number (NaN)";
 
 /// ZADD's options.
 #[derive(Clone, Copy, Default)]
-struct Options {
-    nx: bool,
-    xx: bool,
+pub(in crate::command) struct Options {
+    /// Only new members.
+    pub(in crate::command) nx: bool,
+    /// Only members that are there.
+    pub(in crate::command) xx: bool,
     gt: bool,
     lt: bool,
-    ch: bool,
+    /// Changed members count as well.
+    pub(in crate::command) ch: bool,
     incr: bool,
 }
 
@@ -107,12 +110,14 @@ impl Options {
     }
 
     /// Adds the pairs to a set.
-    fn apply(&self, set: &mut ZSet, pairs: Args<'_>, limits: Limits) -> Tally {
+    fn apply<'p>(
+        &self,
+        set: &mut ZSet,
+        pairs: impl Iterator<Item = (&'p [u8], f64)>,
+        limits: Limits,
+    ) -> Tally {
         let mut tally = Tally::default();
-        for at in (0..pairs.len()).step_by(2) {
-            let given = parse_f64(&pairs[at]).expect("scores were checked");
-            self.add(set, &pairs[at + 1], given, limits, &mut tally);
-        }
+        pairs.for_each(|(member, score)| self.add(set, member, score, limits, &mut tally));
         tally
     }
 
@@ -146,33 +151,41 @@ pub(super) fn zincrby(ctx: &mut Ctx<'_>) {
     answering(ctx, |ctx| add(ctx, options, ctx.args.slice_from(2)));
 }
 
-fn add(ctx: &mut Ctx<'_>, options: Options, pairs: Args<'_>) -> Answer<()> {
-    if pairs.iter().step_by(2).any(|score| parse_f64(score).is_none()) {
+fn add(ctx: &mut Ctx<'_>, options: Options, words: Args<'_>) -> Answer<()> {
+    if words.iter().step_by(2).any(|score| parse_f64(score).is_none()) {
         return Err(error::NOT_A_FLOAT);
     }
-    let limits = limits(ctx.server);
-    let absent = if options.xx { Absent::Skip } else { Absent::Create };
-    let edited = ctx.space.edit(ctx.key(1), absent, |set: &mut ZSet| {
-        if pairs.len() > 2 {
-            set.expect(pairs.len() / 2, longest_member(pairs), limits);
-        }
-        let tally = options.apply(set, pairs, limits);
-        if tally.added + tally.updated > 0 { Edit::Changed(tally) } else { Edit::Unchanged(tally) }
-    });
-    let edited = edited.map_err(wrong_type)?;
-    let tally = match edited {
-        Some(edited) => {
-            notify_edit(ctx, 1, if options.incr { "zincr" } else { "zadd" }, &edited);
-            edited.answer
-        }
-        None => Tally::default(),
-    };
-    reply(ctx, options, &tally);
+    // Scores are read again where they are needed, which costs less than to keep them.
+    let pair = |at: usize| (&words[at + 1], parse_f64(&words[at]).expect("scores were checked"));
+    add_pairs(ctx, options, (0..words.len()).step_by(2).map(pair));
     Ok(())
 }
 
-fn longest_member(pairs: Args<'_>) -> usize {
-    pairs.iter().skip(1).step_by(2).map(<[u8]>::len).max().unwrap_or(0)
+/// Adds pairs of member and score to the sorted set at argument 1 and replies as ZADD does.
+pub(in crate::command) fn add_pairs<'p>(
+    ctx: &mut Ctx<'_>,
+    options: Options,
+    pairs: impl ExactSizeIterator<Item = (&'p [u8], f64)> + Clone,
+) {
+    let limits = limits(ctx.server);
+    let absent = if options.xx { Absent::Skip } else { Absent::Create };
+    let edited = ctx.space.edit(ctx.key(1), absent, |set: &mut ZSet| {
+        if pairs.len() > 1 {
+            let longest = pairs.clone().map(|(member, _)| member.len()).max();
+            set.expect(pairs.len(), longest.unwrap_or(0), limits);
+        }
+        let tally = options.apply(set, pairs.clone(), limits);
+        if tally.added + tally.updated > 0 { Edit::Changed(tally) } else { Edit::Unchanged(tally) }
+    });
+    let tally = match edited {
+        Err(other) => return ctx.reply.error(wrong_type(other)),
+        Ok(None) => Tally::default(),
+        Ok(Some(edited)) => {
+            notify_edit(ctx, 1, if options.incr { "zincr" } else { "zadd" }, &edited);
+            edited.answer
+        }
+    };
+    reply(ctx, options, &tally);
 }
 
 fn reply(ctx: &mut Ctx<'_>, options: Options, tally: &Tally) {

@@ -219,7 +219,7 @@ impl Source {
     /// The key at argument `index`; an absent one is an empty set.
     fn find(ctx: &Ctx<'_>, index: usize) -> Answer<Source> {
         let source = |plain, len: Option<usize>| Source { index, plain, len: len.unwrap_or(0), weight: 1.0 };
-        match ctx.space.read_as::<ZSet, _>(ctx.key(index), ZRef::len) {
+        match ctx.space.read_as::<ZSet, _>(ctx.key(index), |set| set.len()) {
             Ok(len) => Ok(source(false, len)),
             Err(WrongType) => {
                 let len = ctx.space.peek_as::<Set, _>(ctx.key(index), |set| set.len());

@@ -11,7 +11,7 @@
 //! | `scan` | ZSCAN |
 //! | `combine` | unions, intersections and differences |
 
-mod add;
+pub(in crate::command) mod add;
 mod bounds;
 mod combine;
 pub(in crate::command) mod pop;
@@ -19,6 +19,8 @@ mod random;
 mod range;
 mod read;
 mod scan;
+
+pub(in crate::command) use range::store;
 
 use crate::command::keys::{KeyFlags, KeySpec};
 use crate::command::notify::Events;

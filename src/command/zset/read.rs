@@ -13,7 +13,7 @@ fn look<R>(ctx: &Ctx<'_>, look: impl FnOnce(ZRef<'_>) -> R) -> Answer<Option<R>>
 
 pub(super) fn zcard(ctx: &mut Ctx<'_>) {
     answering(ctx, |ctx| {
-        let count = look(ctx, ZRef::len)?.unwrap_or(0);
+        let count = look(ctx, |set| set.len())?.unwrap_or(0);
         ctx.reply.int(count as i64);
         Ok(())
     });

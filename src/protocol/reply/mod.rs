@@ -239,6 +239,11 @@ impl<'a> Reply<'a> {
         self.out.write(b"\r\n");
     }
 
+    /// A number whose `digits` are ready; in RESP2 a bulk string.
+    pub fn decimal(&mut self, digits: &str) {
+        if self.resp3 { self.line(b',', digits) } else { self.bulk(digits.as_bytes()) }
+    }
+
     /// A double as a bulk string in either version.
     pub fn double_text(&mut self, value: f64) {
         self.bulk(DoubleText::new(value).as_bytes());
