@@ -11,6 +11,7 @@ pub mod entry;
 pub mod expire;
 pub mod gate;
 pub mod hash;
+pub mod held;
 pub mod observe;
 pub mod reclaim;
 pub mod space;
@@ -24,6 +25,7 @@ use std::sync::OnceLock;
 use crossbeam_utils::CachePadded;
 
 pub use collections::{Absent, Edit, Edited, WrongType};
+pub use held::Held;
 pub use space::{Access, Change, Key, Live, Space};
 
 use crate::sync::epoch::Guard;

@@ -235,6 +235,11 @@ fn key_spec(reply: &mut Reply<'_>, spec: &KeySpec) {
             pair(reply, "startfrom");
             reply.int(i64::from(from));
         }
+        Begin::LastOption { .. } | Begin::Data => {
+            typed(reply, "unknown", &[]);
+            reply.bulk(b"find_keys");
+            return typed(reply, "unknown", &[]);
+        }
     }
     reply.bulk(b"find_keys");
     match spec.find {
