@@ -3,6 +3,7 @@
 //! A handler is a plain synchronous function. It knows its arguments, the database as [`Space`] shows it, and the
 //! reply; it knows nothing of sockets, nor of the gate: the executor has closed what must be closed.
 
+pub mod bitmap;
 pub mod client;
 pub mod connection;
 pub mod container;
@@ -10,20 +11,27 @@ pub mod error;
 pub mod exec;
 pub mod expire;
 pub mod footprint;
+pub mod geo;
 pub mod hyperloglog;
 pub mod key;
 pub mod keys;
 pub mod latency;
+pub mod list;
 pub mod nested;
 pub mod notify;
 pub mod pause;
+pub mod pubsub;
 pub mod server;
+pub mod set;
+pub mod sort;
 pub mod state;
 pub mod stats;
+pub mod stream;
 pub mod string;
 pub mod table;
 pub mod ticks;
 pub mod transaction;
+pub mod zset;
 
 use client::Client;
 use nested::Caller;
@@ -40,8 +48,16 @@ pub(crate) const FAMILIES: &[&[Command]] = &[
     string::COMMANDS,
     key::COMMANDS,
     expire::COMMANDS,
+    set::COMMANDS,
+    sort::COMMANDS,
+    bitmap::COMMANDS,
     hyperloglog::COMMANDS,
+    stream::COMMANDS,
+    list::COMMANDS,
+    zset::COMMANDS,
+    geo::COMMANDS,
     connection::COMMANDS,
+    pubsub::COMMANDS,
     transaction::COMMANDS,
     server::COMMANDS,
     #[cfg(test)]

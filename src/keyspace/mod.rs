@@ -1,7 +1,8 @@
 //! All keys: tables, the gate, liveness and expiry.
 //!
 //! [`Space`] is how a command sees a database. Beneath it, from the outside in: [`gate`] says who may run beside whom,
-//! [`table`] maps keys to entries, [`entry`] is a key with its slot, and [`wheel`] knows what falls due.
+//! [`table`] maps keys to entries, [`entry`] is a key with its slot, [`wheel`] knows what falls due,
+//! and [`observe`] tells those who want to hear of changes.
 
 pub mod bucket;
 pub mod collections;
@@ -10,6 +11,8 @@ pub mod entry;
 pub mod expire;
 pub mod gate;
 pub mod hash;
+pub mod held;
+pub mod observe;
 pub mod reclaim;
 pub mod space;
 pub mod stats;
@@ -17,9 +20,12 @@ pub mod table;
 mod transfer;
 pub mod wheel;
 
+use std::sync::OnceLock;
+
 use crossbeam_utils::CachePadded;
 
 pub use collections::{Absent, Edit, Edited, WrongType};
+pub use held::Held;
 pub use space::{Access, Change, Key, Live, Space};
 
 use crate::sync::epoch::Guard;
@@ -27,9 +33,13 @@ use crate::sync::{AtomicI64, AtomicPtr, AtomicU64, Ordering};
 use expire::Walk;
 use gate::Gate;
 use hash::KeyHasher;
+use observe::Watches;
 use stats::LaneStats;
 use table::Table;
 use wheel::Wheel;
+
+/// What is told the database and the name of a key that ended because of its deadline.
+pub type OnExpired = Box<dyn Fn(usize, &[u8]) + Send + Sync>;
 
 /// Every database of the server, and what they share.
 pub struct Keyspace {
@@ -37,6 +47,10 @@ pub struct Keyspace {
     pub gate: Gate,
     /// The hash of every key.
     pub hasher: KeyHasher,
+    /// Who watches which key.
+    pub watches: Watches,
+    /// Told of every key that ended because of its deadline, once set.
+    pub on_expired: OnceLock<OnExpired>,
     wheel: Wheel,
     walk: Walk,
     dbs: Box<[Db]>,
@@ -58,10 +72,12 @@ impl Keyspace {
         let hasher = KeyHasher::random();
         Keyspace {
             gate: Gate::new(lanes),
+            on_expired: OnceLock::new(),
             wheel: Wheel::new(lanes, now),
             walk: Walk::default(),
             dbs: (0..dbs).map(|_| Db::new(lanes, hasher.clone())).collect(),
             hasher,
+            watches: Watches::default(),
             stats: (0..lanes).map(|_| CachePadded::default()).collect(),
             held_until: AtomicU64::new(0),
         }

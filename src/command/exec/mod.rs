@@ -27,10 +27,11 @@ use super::footprint::Footprint;
 use super::state::{Server, unix_ms};
 use super::table::{Command, Flags, registry};
 use super::transaction::{self, Admission};
-use super::{container, error};
+use super::{container, error, pubsub};
 use crate::keyspace::bucket::Bucket;
 use crate::keyspace::entry::Entry;
 use crate::keyspace::gate::{Closed, Section, Snapshot, stripe_of};
+use crate::keyspace::observe::Trace;
 use crate::keyspace::reclaim::collect_if_due;
 use crate::keyspace::table::{Table, prefetch};
 use crate::keyspace::{Access, Key};
@@ -115,22 +116,29 @@ struct Entrance<'a> {
     access: Access,
     /// The section it runs in, if any.
     section: Option<&'a Section<'a>>,
+    /// Where its changes are reported, if anybody wants to hear of them.
+    trace: Option<&'a Trace>,
     /// The first key with the number of its argument, as the batch looked it up.
     first_key: Option<(usize, Key<'a>)>,
 }
 
 impl<'a> Entrance<'a> {
     fn open(access: Access) -> Entrance<'a> {
-        Entrance { access, section: None, first_key: None }
+        Entrance { access, section: None, trace: None, first_key: None }
     }
 
     fn section(section: &'a Section<'a>) -> Entrance<'a> {
-        Entrance { access: Access::Writing, section: Some(section), first_key: None }
+        Entrance {
+            access: Access::Writing,
+            section: Some(section),
+            trace: Some(section.trace()),
+            first_key: None,
+        }
     }
 
     #[inline]
     fn key(access: Access, first_key: (usize, Key<'a>)) -> Entrance<'a> {
-        Entrance { access, section: None, first_key: Some(first_key) }
+        Entrance { access, section: None, trace: None, first_key: Some(first_key) }
     }
 }
 
@@ -260,7 +268,7 @@ impl Worker {
 
     // -- running ------------------------------------------------------------------------------------------------
 
-    /// A command of a client that has said `CLIENT REPLY OFF` or `SKIP`, or MULTI.
+    /// A command of a client that has said `CLIENT REPLY OFF` or `SKIP`, or MULTI, or listens to channels.
     #[cold]
     fn run_unplain(
         &mut self,
@@ -274,7 +282,14 @@ impl Worker {
         let muted = !client.replies.on();
         client.replies.begin();
         let mark = out.checkpoint();
-        if client.multi.is_some() {
+        let listens = client.subscriptions.is_some() && !client.resp3;
+        if let Some((id, command)) = prepared.command
+            && listens
+            && !pubsub::is_allowed_while_listening(command)
+        {
+            Reply::new(out, false).error(&pubsub::refusal(command));
+            run.count_refusal(Some(id), out);
+        } else if client.multi.is_some() {
             self.run_in_multi(run, table, client, args, prepared, out)?;
         } else {
             self.run_one(run, table, client, args, prepared, out)?;
@@ -302,7 +317,7 @@ impl Worker {
             return Ok(());
         };
         client.last_command = id as u16;
-        let admission = transaction::admit(client, command, args, run.out_of_memory.get());
+        let admission = transaction::admit(run.server, client, command, args, run.out_of_memory.get());
         if let Admission::Refused(text) = admission {
             Reply::new(out, client.resp3).error(&text);
             run.count_refusal(Some(id), out);
@@ -454,7 +469,7 @@ impl Prepared {
         let command = registry().resolve(args);
         let mut prepared = Prepared { command, key_at: 0, hash: 0, bucket: None, entry: None };
         if let Some((_, command)) = command
-            && let Some(at) = single_key(command, args.len())
+            && let Some(at) = single_key(command, args)
             && let Some(key) = args.get(at)
         {
             prepared.key_at = at;
@@ -466,12 +481,13 @@ impl Prepared {
 
 /// The argument of a call's only key, if it has exactly one and one step on it is all that the command does.
 #[inline]
-fn single_key(command: &Command, words: usize) -> Option<usize> {
+fn single_key(command: &Command, args: Args<'_>) -> Option<usize> {
     let [spec] = command.keys else { return None };
     if command.flags.intersects(Flags::EXCLUSIVE.union(Flags::SECTION)) {
         return None;
     }
-    spec.fixed().or_else(|| spec.only_key_of(words))
+    let only = || spec.only_key_of(args.len()).or_else(|| spec.only_key_behind_options(args));
+    spec.fixed().or_else(only)
 }
 
 #[cfg(test)]

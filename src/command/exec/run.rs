@@ -10,6 +10,7 @@ use crate::command::table::{Command, registry};
 use crate::command::ticks::ticks;
 use crate::command::{Ctx, connection, container, stats, transaction};
 use crate::keyspace::gate::Closed;
+use crate::keyspace::observe::Trace;
 use crate::keyspace::table::Table;
 use crate::keyspace::{Access, Key, Space};
 use crate::log_warning;
@@ -134,7 +135,7 @@ impl Run<'_> {
         out: &mut Output,
     ) -> Result<(), Wait> {
         let gate = &self.server.keyspace.gate;
-        let _announced = spin(|| gate.announce(self.lane, key.1.stripe()))?;
+        let announced = spin(|| gate.announce(self.lane, key.1.stripe()))?;
         // What was looked at before the announcement does not count for writes: see `pause`, and CLIENT KILL.
         if self.holds(command) {
             return Err(Wait::Paused);
@@ -142,7 +143,13 @@ impl Run<'_> {
         if client.ends() {
             return Ok(());
         }
-        self.call(client, args, command, Entrance::key(Access::Writing, key), out);
+        let entrance = Entrance::key(Access::Writing, key);
+        if announced.observers().is_empty() {
+            self.call(client, args, command, entrance, out);
+        } else {
+            let trace = Trace::new(announced.observers());
+            self.call(client, args, command, Entrance { trace: Some(&trace), ..entrance }, out);
+        }
         Ok(())
     }
 
@@ -172,11 +179,11 @@ impl Run<'_> {
         entrance: Entrance<'_>,
         out: &mut Output,
     ) -> Ran {
-        let Entrance { access, section, first_key } = entrance;
+        let Entrance { access, section, trace, first_key } = entrance;
         let space = Space::new(&self.server.keyspace, client.db, self.guard, self.lane, self.now, access);
         let resp3 = client.resp3;
         // TOUCH is there to move the clock, whatever its client said.
-        let space = space.touching(!client.no_touch || command.name == "touch");
+        let space = space.touching(!client.no_touch || command.name == "touch").traced(trace);
         let mut ctx = Ctx {
             server: self.server,
             client,
