@@ -10,6 +10,7 @@ pub mod error;
 pub mod exec;
 pub mod expire;
 pub mod footprint;
+pub mod hash;
 pub mod hyperloglog;
 pub mod key;
 pub mod keys;
@@ -39,6 +40,7 @@ pub(crate) const FAMILIES: &[&[Command]] = &[
     string::COMMANDS,
     key::COMMANDS,
     expire::COMMANDS,
+    hash::COMMANDS,
     hyperloglog::COMMANDS,
     connection::COMMANDS,
     transaction::COMMANDS,

@@ -6,6 +6,7 @@
 pub mod bucket;
 pub mod collections;
 mod deadline;
+mod due_fields;
 pub mod entry;
 pub mod expire;
 pub mod gate;
@@ -24,6 +25,7 @@ pub use space::{Access, Change, Key, Live, Space};
 
 use crate::sync::epoch::Guard;
 use crate::sync::{AtomicI64, AtomicPtr, Ordering};
+use due_fields::DueFields;
 use expire::Walk;
 use gate::Gate;
 use hash::KeyHasher;
@@ -39,6 +41,8 @@ pub struct Keyspace {
     pub hasher: KeyHasher,
     wheel: Wheel,
     walk: Walk,
+    /// Which hashes have fields that fall due.
+    pub due_fields: DueFields,
     dbs: Box<[Db]>,
     stats: Box<[CachePadded<LaneStats>]>,
 }
@@ -58,6 +62,7 @@ impl Keyspace {
             gate: Gate::new(lanes),
             wheel: Wheel::new(lanes, now),
             walk: Walk::default(),
+            due_fields: DueFields::default(),
             dbs: (0..dbs).map(|_| Db::new(lanes, hasher.clone())).collect(),
             hasher,
             stats: (0..lanes).map(|_| CachePadded::default()).collect(),
