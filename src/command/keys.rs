@@ -142,7 +142,7 @@ impl KeySpec {
     /// Appends the places of the keys in `args`; false if the arguments do not fit the specification.
     pub fn extract(&self, args: Args<'_>, into: &mut Vec<usize>) -> bool {
         let Some(begin) = self.begin(args) else {
-            return matches!(self.begin, Begin::Option { .. } | Begin::Data);
+            return matches!(self.begin, Begin::LastOption { .. } | Begin::Data);
         };
         match self.find {
             Find::Range { last, step, limit } => range(args, begin, last, step, limit, into),

@@ -12,6 +12,7 @@ pub mod exec;
 pub mod expire;
 pub mod footprint;
 pub mod geo;
+pub mod hash;
 pub mod hyperloglog;
 pub mod key;
 pub mod keys;
@@ -51,6 +52,7 @@ pub(crate) const FAMILIES: &[&[Command]] = &[
     set::COMMANDS,
     sort::COMMANDS,
     bitmap::COMMANDS,
+    hash::COMMANDS,
     hyperloglog::COMMANDS,
     stream::COMMANDS,
     list::COMMANDS,

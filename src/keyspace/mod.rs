@@ -7,6 +7,7 @@
 pub mod bucket;
 pub mod collections;
 mod deadline;
+mod due_fields;
 pub mod entry;
 pub mod expire;
 pub mod gate;
@@ -30,6 +31,7 @@ pub use space::{Access, Change, Key, Live, Space};
 
 use crate::sync::epoch::Guard;
 use crate::sync::{AtomicI64, AtomicPtr, AtomicU64, Ordering};
+use due_fields::DueFields;
 use expire::Walk;
 use gate::Gate;
 use hash::KeyHasher;
@@ -53,6 +55,8 @@ pub struct Keyspace {
     pub on_expired: OnceLock<OnExpired>,
     wheel: Wheel,
     walk: Walk,
+    /// Which hashes have fields that fall due.
+    pub due_fields: DueFields,
     dbs: Box<[Db]>,
     stats: Box<[CachePadded<LaneStats>]>,
     /// Until then, Unix time in milliseconds, nothing that fell due is ended, and is absent all the same.
@@ -75,6 +79,7 @@ impl Keyspace {
             on_expired: OnceLock::new(),
             wheel: Wheel::new(lanes, now),
             walk: Walk::default(),
+            due_fields: DueFields::default(),
             dbs: (0..dbs).map(|_| Db::new(lanes, hasher.clone())).collect(),
             hasher,
             watches: Watches::default(),
