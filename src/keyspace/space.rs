@@ -456,7 +456,7 @@ impl<'g> Space<'g> {
     }
 
     /// Puts a word that means the same in the place of what a read saw, if the gate lets us and the slot still holds
-    /// it: such as a value with something remembered. Done or not, nobody is told anything else. A deadline stays the
+    /// it: such as a value with something remembered. Done or not, nobody is told anything else, but who watches the key, as in Redis. A deadline stays the
     /// caller's business, and nodes remember by themselves.
     pub fn refine(&self, key: Key<'_>, seen: &Live<'_>, new: OwnedWord) {
         let _announced = match self.access {
@@ -467,7 +467,7 @@ impl<'g> Space<'g> {
             },
         };
         if !seen.word.is_node() && seen.entry.swap(seen.word, new.word()) == Swap::Done {
-            self.replaced(seen.word, new.into_word());
+            self.replaced(key.bytes, seen.word, new.into_word());
         }
     }
 
