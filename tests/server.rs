@@ -300,6 +300,32 @@ fn digests_are_those_of_redis() {
     c.check("DEBUG DIGEST", "+2fc84259ef8eeba11085478df7ed48318a0aa841\r\n");
 }
 
+/// As above, with a key of each type.
+#[test]
+fn digests_of_collections_are_those_of_redis() {
+    let server = TestServer::with(DEBUG);
+    let mut c = server.raw();
+    for (line, reply) in [
+        ("RPUSH l a 1 bcd", ":3"),
+        ("SADD s 1 2 3", ":3"),
+        ("SADD t x yy 7", ":3"),
+        ("ZADD z 1 a 2.5 b inf c", ":3"),
+        ("HSET h f v 1 2", ":2"),
+        ("XADD x 1-1 f v g w", "$3\r\n1-1"),
+        ("XADD x 2-0 a 1", "$3\r\n2-0"),
+        ("PEXPIRE h 100000000", ":1"),
+    ] {
+        c.check(line, &format!("{reply}\r\n"));
+    }
+    c.check(
+        "DEBUG DIGEST-VALUE l s t z h x",
+        "*6\r\n+b7ce06b8de4bbd15dd930ac1590bb91a6243138d\r\n+2a462a3f51a1db89738ebbeef0c47ce1bbc85246\r\n\
+         +81ccc646056849d0af73c245f577087cd02f2480\r\n+692ab70d673d8bf452c3a17fb4be02bfcdf437bc\r\n\
+         +9e9d9357ca6890ee05faa06ab36212fb43092b6a\r\n+6eb0658988e6eeee02052d6e914b9f1e0ac49b4a\r\n",
+    );
+    c.check("DEBUG DIGEST", "+d7ee1dc254f77a57dc946c9f4d11c2e6e7f568e3\r\n");
+}
+
 #[test]
 fn debug_populate_makes_keys() {
     let server = TestServer::with(DEBUG);

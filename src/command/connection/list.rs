@@ -102,7 +102,6 @@ fn append_activity(text: &mut Vec<u8>, client: &Shared, now: u64) {
         true => write!(text, "{}", client.seen.queued.load(Ordering::Relaxed)),
         false => write!(text, "-1"),
     };
-    let _ = write!(text, " watch={}", client.seen.watched.load(Ordering::Relaxed));
 }
 
 fn flags(marks: Marks) -> String {
@@ -143,6 +142,8 @@ fn append_protocol(text: &mut Vec<u8>, client: &Shared) {
     let number = client.seen.command.load(Ordering::Relaxed) as usize;
     let command = registry().numbered().get(number).map_or("NULL", |command| command.name);
     let resp = if client.marks().contains(Marks::RESP3) { 3 } else { 2 };
+    // Redis 7.2 has no such field; 7.4 has it, further in front.
+    let watched = client.seen.watched.load(Ordering::Relaxed);
     let user = String::from_utf8_lossy(DEFAULT_USER);
-    let _ = write!(text, " cmd={command} user={user} redir=-1 resp={resp}");
+    let _ = write!(text, " cmd={command} user={user} redir=-1 resp={resp} watch={watched}");
 }

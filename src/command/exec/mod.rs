@@ -294,7 +294,11 @@ impl Worker {
         } else {
             self.run_one(run, table, client, args, prepared, out)?;
         }
-        if muted && client.replies.end() {
+        // What a client listens to is pushed, and no reply.
+        let pushes = prepared
+            .command
+            .is_some_and(|(_, command)| pubsub::answers_by_pushing(command) && command.accepts(args.len()));
+        if muted && client.replies.end() && !pushes {
             out.rollback(mark);
         }
         Ok(())

@@ -5,6 +5,8 @@
     passes = 180       # how many pass; fewer is a failure of the run
     seconds = 40       # about how long it takes: the long ones begin first
     left_out = [{ test = "its name", reason = "One sentence." }]
+    options = ["--ignore-encoding"]       # further words for the suite's own runner, which need a reason too
+    because = "One sentence."
 
     [unit."unit/tls"]
     reason = "One sentence."       # all of the unit is left out
@@ -15,7 +17,7 @@ import tomllib
 
 from .system import Failure
 
-UNIT_KEYS = {"tests", "passes", "seconds", "left_out", "reason"}
+UNIT_KEYS = {"tests", "passes", "seconds", "left_out", "reason", "options", "because"}
 
 
 class Entry:
@@ -30,7 +32,9 @@ class Entry:
         self.seconds = table.get("seconds", 0)
         self.reason = table.get("reason")
         self.left_out = [(item["test"], item.get("reason", "")) for item in table.get("left_out", [])]
-        reasons = [reason for _, reason in self.left_out] + ([self.reason] if "reason" in table else [])
+        self.options = table.get("options", [])
+        reasons = [table.get("because", "")] if self.options else []
+        reasons += [reason for _, reason in self.left_out] + ([self.reason] if "reason" in table else [])
         if not all(reason.strip().endswith(".") for reason in reasons):
             raise Failure(f"ledger: {name} leaves something out without a sentence that says why")
 

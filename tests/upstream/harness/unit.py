@@ -75,12 +75,13 @@ class Outcome:
 class Job:
     """What to run, and within which bounds."""
 
-    def __init__(self, sources, binary, scratch, seconds, skip=(), only=None):
+    def __init__(self, sources, binary, scratch, seconds, entry, only=None):
         self.sources = sources
         self.binary = binary
         self.scratch = scratch
         self.seconds = seconds
-        self.skip = skip
+        self.skip = entry.skipped_names()
+        self.options = entry.options
         self.only = only
 
 
@@ -114,6 +115,7 @@ def argv(job, unit, ports, tree):
         "./runtest", "--single", unit, "--clients", "1", "--durable", "--dont-clean",
         "--timeout", str(min(job.seconds, STILL_SECONDS)), "--baseport", str(ports.start + 32), "--portcount", str(len(ports) - 32),
     ]
+    command += job.options
     if job.skip:
         (tree / "left-out").write_text("\n".join(job.skip))
         command += ["--skipfile", "left-out"]
