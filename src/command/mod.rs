@@ -3,6 +3,7 @@
 //! A handler is a plain synchronous function. It knows its arguments, the database as [`Space`] shows it, and the
 //! reply; it knows nothing of sockets, nor of the gate: the executor has closed what must be closed.
 
+pub mod blocking;
 pub mod client;
 pub mod connection;
 pub mod container;
@@ -24,6 +25,7 @@ pub mod table;
 pub mod ticks;
 pub mod transaction;
 
+use blocking::Block;
 use client::Client;
 use nested::Caller;
 use state::Server;
@@ -68,6 +70,8 @@ pub struct Ctx<'a> {
     /// Set by a handler that needs keys it could not name before: its reply is thrown away, and it is called again
     /// with everything closed. It must not have changed anything yet, and it must be its client's own command.
     pub strayed: bool,
+    /// What the command waits for: see [`Ctx::block`].
+    block: Option<Block>,
     /// The first key as the batch looked it up, with the number of its argument.
     first_key: Option<(usize, Key<'a>)>,
 }

@@ -5,6 +5,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::watch;
 
+use super::blocking::Queues;
 use super::client::Clients;
 use super::notify::Notifications;
 use super::pause::Pause;
@@ -24,6 +25,8 @@ pub struct Server {
     pub keyspace: Keyspace,
     /// Who is connected.
     pub clients: Clients,
+    /// Who waits for data.
+    pub queues: Queues,
     /// CLIENT PAUSE.
     pub pause: Pause,
     /// When the process started.
@@ -83,6 +86,7 @@ impl Server {
             keyspace: Keyspace::new(databases, workers, unix_ms()),
             config,
             clients: Clients::default(),
+            queues: Queues::default(),
             pause: Pause::default(),
             started: Instant::now(),
             run_id: random_hex(40),

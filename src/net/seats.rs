@@ -39,6 +39,8 @@ pub(super) struct Seat {
     freed: Cell<u64>,
     /// Bytes of replies that wait for the client to read.
     unsent: Cell<usize>,
+    /// The task waits for data with the buffers in its hands.
+    waiting: Cell<bool>,
     /// Since when they exceed the soft limit.
     over_since: Cell<Option<u64>>,
 }
@@ -61,6 +63,11 @@ impl Seat {
     pub(super) fn touch(&self, now: u64, unsent: usize) {
         self.active.set(now);
         self.unsent.set(unsent);
+    }
+
+    /// Says that the task sleeps until there is data for its command, or that it works again.
+    pub(super) fn set_waiting(&self, waiting: bool) {
+        self.waiting.set(waiting);
     }
 
     fn is_parked(&self) -> bool {
@@ -94,7 +101,7 @@ impl Seat {
 
     fn look(&self, now: u64, live: &Live) {
         let idle = now - self.active.get();
-        if live.timeout() != 0 && idle > live.timeout() {
+        if live.timeout() != 0 && idle > live.timeout() && !self.waiting.get() {
             log_verbose!("Closing idle client {}", self.id);
             return self.shut();
         }
@@ -145,6 +152,7 @@ impl Seats {
             active: Cell::new(self.now.get()),
             freed: Cell::new(u64::MAX),
             unsent: Cell::new(0),
+            waiting: Cell::new(false),
             over_since: Cell::new(None),
         });
         let mut list = self.list.borrow_mut();
@@ -164,7 +172,7 @@ impl Seats {
 
     /// Whether a connection is at work: running commands or sending replies.
     pub(super) fn any_busy(&self) -> bool {
-        self.list.borrow().iter().flatten().any(|seat| !seat.is_parked())
+        self.list.borrow().iter().flatten().any(|seat| !seat.is_parked() && !seat.waiting.get())
     }
 
     /// Another second has passed: closes the idle and the slow, frees the buffers of the silent.
