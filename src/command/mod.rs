@@ -15,6 +15,7 @@ pub mod hyperloglog;
 pub mod key;
 pub mod keys;
 pub mod nested;
+pub mod list;
 pub mod notify;
 pub mod pause;
 pub mod server;
@@ -42,6 +43,7 @@ pub(crate) const FAMILIES: &[&[Command]] = &[
     key::COMMANDS,
     expire::COMMANDS,
     hyperloglog::COMMANDS,
+    list::COMMANDS,
     connection::COMMANDS,
     transaction::COMMANDS,
     server::COMMANDS,
