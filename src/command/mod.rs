@@ -4,6 +4,7 @@
 //! reply; it knows nothing of sockets, nor of the gate: the executor has closed what must be closed.
 
 pub mod blocking;
+pub mod bitmap;
 pub mod client;
 pub mod connection;
 pub mod container;
@@ -11,6 +12,7 @@ pub mod error;
 pub mod exec;
 pub mod expire;
 pub mod footprint;
+pub mod geo;
 pub mod hyperloglog;
 pub mod key;
 pub mod keys;
@@ -19,12 +21,14 @@ pub mod list;
 pub mod notify;
 pub mod pause;
 pub mod server;
+pub mod set;
 pub mod state;
 pub mod stats;
 pub mod string;
 pub mod table;
 pub mod ticks;
 pub mod transaction;
+pub mod zset;
 
 use blocking::Block;
 use client::Client;
@@ -42,8 +46,12 @@ pub(crate) const FAMILIES: &[&[Command]] = &[
     string::COMMANDS,
     key::COMMANDS,
     expire::COMMANDS,
+    set::COMMANDS,
+    bitmap::COMMANDS,
     hyperloglog::COMMANDS,
     list::COMMANDS,
+    zset::COMMANDS,
+    geo::COMMANDS,
     connection::COMMANDS,
     transaction::COMMANDS,
     server::COMMANDS,

@@ -12,6 +12,7 @@ pub mod expire;
 pub mod gate;
 pub mod hash;
 pub mod observe;
+pub mod held;
 pub mod reclaim;
 pub mod space;
 pub mod stats;
@@ -22,6 +23,7 @@ pub mod wheel;
 use crossbeam_utils::CachePadded;
 
 pub use collections::{Absent, Edit, Edited, WrongType};
+pub use held::Held;
 pub use space::{Access, Change, Key, Live, Space};
 
 use crate::sync::epoch::Guard;

@@ -5,7 +5,7 @@ mod kind;
 mod memory;
 mod object;
 mod transfer;
-mod walk;
+pub(in crate::command) mod walk;
 
 use crate::command::Ctx;
 use crate::command::keys::{KeyFlags, KeySpec};

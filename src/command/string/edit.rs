@@ -20,7 +20,7 @@ const IN_PLACE_FROM: usize = 1024;
 type Edited = Result<usize, &'static str>;
 
 /// The word for a text that was just edited: never an integer, as in Redis.
-fn edited_word(text: BytesMut, expire_at: ExpireAt) -> OwnedWord {
+pub(in crate::command) fn edited_word(text: BytesMut, expire_at: ExpireAt) -> OwnedWord {
     if text.len() < IN_PLACE_FROM {
         return OwnedWord::from_bytes(&text, expire_at);
     }

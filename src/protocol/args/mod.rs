@@ -4,7 +4,7 @@ mod buf;
 mod number;
 
 pub use buf::ArgBuf;
-pub use number::{parse_f64, parse_i64, parse_u64};
+pub use number::{parse_f64, parse_f64_loosely, parse_i64, parse_u64};
 
 use bytes::Bytes;
 use std::ops::Index;

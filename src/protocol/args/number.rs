@@ -54,6 +54,25 @@ pub fn parse_f64(text: &[u8]) -> Option<f64> {
     Some(if negative { -value } else { value })
 }
 
+/// A double as a bare call of C's `strtod` reads it, the text to its end: nothing at all is zero, blanks in front do not
+/// count, and a number that is too large or too small becomes infinite or zero.
+pub fn parse_f64_loosely(text: &[u8]) -> Option<f64> {
+    if text.is_empty() {
+        return Some(0.0);
+    }
+    let is_blank = |byte: &u8| matches!(byte, b' ' | b'\t'..=b'\r');
+    let blanks = text.iter().take_while(|byte| is_blank(byte)).count();
+    let number = &text[blanks..];
+    parse_f64(number).or_else(|| out_of_range(number))
+}
+
+/// What a decimal number becomes that is too large or too small.
+fn out_of_range(text: &[u8]) -> Option<f64> {
+    let digits = text.strip_prefix(b"-").or(text.strip_prefix(b"+")).unwrap_or(text);
+    digits.first().filter(|first| first.is_ascii_digit() || **first == b'.')?;
+    std::str::from_utf8(text).ok()?.parse().ok()
+}
+
 fn is_infinity(text: &[u8]) -> bool {
     text.eq_ignore_ascii_case(b"inf") || text.eq_ignore_ascii_case(b"infinity")
 }
@@ -182,6 +201,23 @@ mod tests {
             assert_eq!(parse_f64(text.as_bytes()), Some(value), "{text}");
         }
         assert!(parse_f64(b"-0").unwrap().is_sign_negative());
+    }
+
+    #[test]
+    fn doubles_read_loosely() {
+        let good = [
+            ("", 0.0),
+            (" \t1.5", 1.5),
+            ("1e999", f64::INFINITY),
+            ("-1e999", f64::NEG_INFINITY),
+            ("1e-999", 0.0),
+        ];
+        for (text, value) in good {
+            assert_eq!(parse_f64_loosely(text.as_bytes()), Some(value), "{text}");
+        }
+        for text in [" ", "1 ", "nan", "a", "-", "+-1", "1e"] {
+            assert_eq!(parse_f64_loosely(text.as_bytes()), None, "{text}");
+        }
     }
 
     #[test]
