@@ -3,8 +3,8 @@
 //! A handler is a plain synchronous function. It knows its arguments, the database as [`Space`] shows it, and the
 //! reply; it knows nothing of sockets, nor of the gate: the executor has closed what must be closed.
 
-pub mod blocking;
 pub mod bitmap;
+pub mod blocking;
 pub mod client;
 pub mod connection;
 pub mod container;
@@ -16,8 +16,8 @@ pub mod geo;
 pub mod hyperloglog;
 pub mod key;
 pub mod keys;
-pub mod nested;
 pub mod list;
+pub mod nested;
 pub mod notify;
 pub mod pause;
 pub mod server;
@@ -52,6 +52,7 @@ pub(crate) const FAMILIES: &[&[Command]] = &[
     list::COMMANDS,
     zset::COMMANDS,
     geo::COMMANDS,
+    blocking::COMMANDS,
     connection::COMMANDS,
     transaction::COMMANDS,
     server::COMMANDS,

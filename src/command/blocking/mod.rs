@@ -6,6 +6,7 @@
 //! | `queues` | who waits for which key, in the order of arrival |
 //! | `serve` | running a waiting command for its client, in the section that made the data |
 //! | `timeout` | the argument that says how long |
+//! | `commands` | the table of the commands; `list`, `sorted` and `wait` have their handlers |
 //!
 //! # The way of a wait
 //! 1. The handler finds nothing and calls [`Ctx::block`]. It runs in a section over its keys (a command that only reads
@@ -34,10 +35,16 @@
 //! gone. Service pops the element inside the lock, so a client that left before got nothing, and of one that leaves
 //! afterwards the reply is on its way, as in Redis.
 
+mod commands;
+mod list;
 mod queues;
 mod serve;
+mod sorted;
 mod timeout;
+mod wait;
 mod waiter;
+
+pub(super) use commands::COMMANDS;
 
 pub use queues::Queues;
 pub(super) use serve::{Served, close, serve, wait};
@@ -89,5 +96,20 @@ impl Ctx<'_> {
     pub fn block(&mut self, block: Block) {
         debug_assert!(self.may_wait());
         self.block = Some(block);
+    }
+
+    /// A whole database has changed, so whoever waits for one of its keys looks again. Everything is closed.
+    pub fn wake_database(&self, db: usize) {
+        let Some(section) = self.section else { return };
+        self.server.queues.keys_of(db).iter().for_each(|key| section.trace().note(db, key));
+    }
+
+    /// [`Ctx::block`] if the command may wait, and otherwise at once the reply at the end of its time.
+    pub fn wait_or_nothing(&mut self, block: Block) {
+        if self.may_wait() {
+            self.block(block);
+        } else {
+            (block.on_timeout)(&mut self.reply);
+        }
     }
 }
