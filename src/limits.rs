@@ -21,6 +21,9 @@ pub const ERROR_CODES: usize = 128;
 /// Bytes of one log message; the rest is cut off.
 pub const LOG_MESSAGE: usize = 1024;
 
+/// Members that a command answers at most when it picks some at random and any of them any number of times.
+pub const RANDOM_PICKS: i64 = 1 << 27;
+
 /// Bytes of replies at which a batch pauses until they are sent. One reply may be larger than this.
 pub const REPLIES_PENDING: usize = 1 << 20;
 

@@ -22,3 +22,11 @@ pub const DB_OUT_OF_RANGE: &str = "ERR DB index is out of range";
 pub const SAME_OBJECT: &str = "ERR source and destination objects are the same";
 /// A command that needs memory while more than `maxmemory` is in use.
 pub const OUT_OF_MEMORY: &str = "OOM command not allowed when used memory > 'maxmemory'.";
+/// An element of a list that is longer than there may be.
+pub const ELEMENT_TOO_LARGE: &str = "ERR Element too large";
+/// A count that is negative, or no number.
+pub const NOT_POSITIVE: &str = "ERR value is out of range, must be positive";
+/// A number of keys that is not positive, or no number.
+pub const NUMKEYS: &str = "ERR numkeys should be greater than 0";
+/// A count of elements that is not positive, or no number.
+pub const COUNT: &str = "ERR count should be greater than 0";

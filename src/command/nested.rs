@@ -128,6 +128,7 @@ impl Host<'_> {
         let space =
             Space::new(&self.server.keyspace, client.db, self.guard, self.lane, self.now, Access::Writing);
         let space = space.touching(!client.no_touch || call.command.name == "touch");
+        let space = space.traced(Some(self.section.trace()));
         let mut ctx = Ctx {
             server: self.server,
             client,
@@ -138,6 +139,7 @@ impl Host<'_> {
             section: Some(self.section),
             caller,
             strayed: false,
+            block: None,
             first_key: None,
         };
         (call.command.handler)(&mut ctx);

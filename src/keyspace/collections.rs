@@ -4,6 +4,7 @@
 //! under its latch, once: when somebody replaces or deletes the key blindly at that moment, the edit counts as just
 //! before that.
 
+use super::reclaim::retire_word;
 use super::space::{Change, Key, Live, Space};
 use crate::value::collection::{Collection, PACKED_WORD_MAX, word_of};
 use crate::value::word::{ExpireAt, NO_EXPIRY, View};
@@ -103,6 +104,13 @@ impl Space<'_> {
             self.delete(key);
         }
         stored
+    }
+
+    /// Frees a collection that was taken out of its key: a large one in the background.
+    pub fn discard<C: Collection>(&self, collection: C) {
+        let word = word_of(collection, NO_EXPIRY).into_word();
+        // SAFETY: the word was never published, so its only owner gives it up here.
+        unsafe { retire_word(word, self.guard()) }
     }
 }
 

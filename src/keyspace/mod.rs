@@ -1,7 +1,8 @@
 //! All keys: tables, the gate, liveness and expiry.
 //!
 //! [`Space`] is how a command sees a database. Beneath it, from the outside in: [`gate`] says who may run beside whom,
-//! [`table`] maps keys to entries, [`entry`] is a key with its slot, and [`wheel`] knows what falls due.
+//! [`table`] maps keys to entries, [`entry`] is a key with its slot, [`wheel`] knows what falls due,
+//! and [`observe`] tells those who want to hear of changes.
 
 pub mod bucket;
 pub mod collections;
@@ -11,6 +12,8 @@ pub mod entry;
 pub mod expire;
 pub mod gate;
 pub mod hash;
+pub mod held;
+pub mod observe;
 pub mod reclaim;
 pub mod space;
 pub mod stats;
@@ -18,9 +21,12 @@ pub mod table;
 mod transfer;
 pub mod wheel;
 
+use std::sync::OnceLock;
+
 use crossbeam_utils::CachePadded;
 
 pub use collections::{Absent, Edit, Edited, WrongType};
+pub use held::Held;
 pub use space::{Access, Change, Key, Live, Space};
 
 use crate::sync::epoch::Guard;
@@ -29,9 +35,13 @@ use due_fields::DueFields;
 use expire::Walk;
 use gate::Gate;
 use hash::KeyHasher;
+use observe::Watches;
 use stats::LaneStats;
 use table::Table;
 use wheel::Wheel;
+
+/// What is told the database and the name of a key that ended because of its deadline.
+pub type OnExpired = Box<dyn Fn(usize, &[u8]) + Send + Sync>;
 
 /// Every database of the server, and what they share.
 pub struct Keyspace {
@@ -39,6 +49,10 @@ pub struct Keyspace {
     pub gate: Gate,
     /// The hash of every key.
     pub hasher: KeyHasher,
+    /// Who watches which key.
+    pub watches: Watches,
+    /// Told of every key that ended because of its deadline, once set.
+    pub on_expired: OnceLock<OnExpired>,
     wheel: Wheel,
     walk: Walk,
     /// Which hashes have fields that fall due.
@@ -60,11 +74,13 @@ impl Keyspace {
         let hasher = KeyHasher::random();
         Keyspace {
             gate: Gate::new(lanes),
+            on_expired: OnceLock::new(),
             wheel: Wheel::new(lanes, now),
             walk: Walk::default(),
             due_fields: DueFields::default(),
             dbs: (0..dbs).map(|_| Db::new(lanes, hasher.clone())).collect(),
             hasher,
+            watches: Watches::default(),
             stats: (0..lanes).map(|_| CachePadded::default()).collect(),
         }
     }

@@ -6,6 +6,7 @@
 use super::Keyspace;
 use super::entry::{Entry, Swap};
 use super::gate::{Stripe, stripe_of};
+use super::observe::Trace;
 use super::reclaim::retire_word;
 use super::table::{Insert, Table};
 use crate::sync::epoch::Guard;
@@ -56,6 +57,8 @@ pub struct Space<'g> {
     access: Access,
     /// Whether reads move the access clock.
     touches: bool,
+    /// Whom to tell what is changed, if anybody wants to hear of it.
+    trace: Option<&'g Trace>,
 }
 
 /// A key that is there, with what its slot said.
@@ -130,7 +133,7 @@ impl<'g> Space<'g> {
         access: Access,
     ) -> Space<'g> {
         let table = keyspace.db(db).table(guard);
-        Space { keyspace, db, table, guard, lane, now, access, touches: true }
+        Space { keyspace, db, table, guard, lane, now, access, touches: true, trace: None }
     }
 
     /// The same view for a client whose reads move the access clock or, after `CLIENT NO-TOUCH ON`, leave it alone.
@@ -139,10 +142,16 @@ impl<'g> Space<'g> {
         Space { touches, ..self }
     }
 
+    /// The same view for a command whose changes others want to hear of.
+    #[inline]
+    pub fn traced(self, trace: Option<&'g Trace>) -> Space<'g> {
+        Space { trace, ..self }
+    }
+
     /// The same command's view of another database.
     pub fn other(&self, db: usize) -> Space<'g> {
         let other = Space::new(self.keyspace, db, self.guard, self.lane, self.now, self.access);
-        other.touching(self.touches)
+        other.touching(self.touches).traced(self.trace)
     }
 
     /// The table, for walks.
@@ -269,7 +278,7 @@ impl<'g> Space<'g> {
             match entry.swap(old, word) {
                 Swap::Done => {
                     entry.touch(self.clock());
-                    return self.replaced(old, word);
+                    return self.replaced(key.bytes, old, word);
                 }
                 // SAFETY: the swap failed, so the word is still ours alone.
                 Swap::Lost(_) => new = Some(unsafe { OwnedWord::from_word(word) }),
@@ -390,12 +399,13 @@ impl<'g> Space<'g> {
             Change::Keep(answer) => answer,
             Change::Edited(answer) => {
                 entry.touch(self.clock());
+                self.changed(key.bytes);
                 answer
             }
             Change::Put(new, answer) => {
                 if swapped {
                     entry.touch(self.clock());
-                    self.replaced(word, new.into_word());
+                    self.replaced(key.bytes, word, new.into_word());
                 }
                 answer
             }
@@ -417,7 +427,7 @@ impl<'g> Space<'g> {
                 let done = entry.swap(word, new.word()) == Swap::Done;
                 done.then(|| {
                     entry.touch(self.clock());
-                    self.replaced(word, new.into_word());
+                    self.replaced(key.bytes, word, new.into_word());
                     answer
                 })
             }
@@ -447,6 +457,14 @@ impl<'g> Space<'g> {
 
     // -- the slot's transitions ---------------------------------------------------------------------------------
 
+    /// Tells those who want to hear of it that the key was changed: every change calls this, after it was made.
+    #[inline]
+    pub fn changed(&self, key: &[u8]) {
+        if let Some(trace) = self.trace {
+            trace.changed(self.keyspace, self.db, key);
+        }
+    }
+
     /// Adds an absent key; gives the word back if somebody was first.
     fn insert(&self, key: &Key<'_>, new: OwnedWord) -> Result<(), OwnedWord> {
         let word = new.into_word();
@@ -455,6 +473,7 @@ impl<'g> Space<'g> {
                 self.table.count(self.lane, 1);
                 // SAFETY: another thread may have ended it already, but the guard keeps it readable.
                 self.count_deadlines(NO_EXPIRY, unsafe { word.expire_at() });
+                self.changed(key.bytes);
                 Ok(())
             }
             // SAFETY: the table did not take the word.
@@ -462,9 +481,16 @@ impl<'g> Space<'g> {
         }
     }
 
+    /// Accounts for a change of the key's value from `old` to `new` and retires `old`.
+    #[inline]
+    fn replaced(&self, key: &[u8], old: Word, new: Word) {
+        self.changed(key);
+        self.swapped(old, new);
+    }
+
     /// Accounts for a swap of `old` by `new` and retires `old`.
     #[inline]
-    fn replaced(&self, old: Word, new: Word) {
+    fn swapped(&self, old: Word, new: Word) {
         // SAFETY: both are readable under the guard.
         let (before, after) = unsafe { (old.expire_at(), new.expire_at()) };
         if before != after {
@@ -490,7 +516,11 @@ impl<'g> Space<'g> {
         self.count_deadlines(unsafe { word.expire_at() }, NO_EXPIRY);
         if expired {
             self.keyspace.lane_stats(self.lane).expired();
+            if let Some(tell) = self.keyspace.on_expired.get() {
+                tell(self.db, entry.key());
+            }
         }
+        self.changed(entry.key());
         self.table.unlink(hash, entry, self.guard);
         // SAFETY: the caller's swap unlinked it.
         unsafe { retire_word(word, self.guard) }
@@ -504,8 +534,9 @@ impl<'g> Space<'g> {
                 self.expire_exactly(key.hash, entry);
             }
             Access::Reading => {
-                if let Ok(_announced) = self.keyspace.gate.announce(self.lane, key.stripe()) {
-                    self.expire_exactly(key.hash, entry);
+                if let Ok(announced) = self.keyspace.gate.announce(self.lane, key.stripe()) {
+                    let trace = Trace::new(announced.observers());
+                    self.other(self.db).traced(Some(&trace)).expire_exactly(key.hash, entry);
                 }
             }
         }
@@ -544,8 +575,9 @@ impl<'g> Space<'g> {
         let new = OwnedWord::from_bytes(&text, node.expire_at());
         let done = entry.swap(word, new.word()) == Swap::Done;
         drop(held);
+        // It is the same value in another form, so nobody hears of it.
         if done {
-            self.replaced(word, new.into_word());
+            self.swapped(word, new.into_word());
         }
     }
 

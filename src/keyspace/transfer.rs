@@ -23,6 +23,7 @@ impl Space<'_> {
             if entry.swap(word, Word::DEAD) == Swap::Done {
                 self.table.count(self.lane, -1);
                 self.count_deadlines(expire_at, NO_EXPIRY);
+                self.changed(from.bytes);
                 self.table.unlink(from.hash, entry, self.guard);
                 // SAFETY: the swap made the word ours. Readers may still look at the value, as at any published one.
                 there.set(to, unsafe { OwnedWord::from_word(word) });

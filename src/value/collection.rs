@@ -225,6 +225,12 @@ impl Shared {
         self.any.with(|any| look(unsafe { &*any }))
     }
 
+    /// The collection, for as long as the guard of the node that holds it is held.
+    pub fn get<'a>(&'a self, _held: &'a ReadGuard<'_>) -> &'a Any {
+        // SAFETY: the read guard keeps writers out, and outlives the reference.
+        self.any.with(|any| unsafe { &*any })
+    }
+
     /// Changes the collection. The guard is of the node that holds it.
     pub fn write<R>(&self, _held: &WriteGuard<'_>, change: impl FnOnce(&mut Any) -> R) -> R {
         // SAFETY: the write guard excludes every other access.

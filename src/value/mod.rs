@@ -8,6 +8,7 @@ pub mod json;
 pub mod latch;
 pub mod list;
 pub mod long_double;
+pub mod lzf;
 pub mod node;
 pub mod packed;
 pub mod set;

@@ -91,6 +91,15 @@ impl<'a> Item<'a> {
         }
     }
 
+    /// Writes it to `room`, which is as long as [`Item::packed_len`] says.
+    #[inline]
+    pub fn write(self, room: &mut [u8]) {
+        match self {
+            Item::Text(text) => write_text(room, text),
+            Item::Int(int) => write_int(room, int),
+        }
+    }
+
     /// Appends it to a run.
     #[inline]
     pub fn push(self, run: &mut Vec<u8>) {
@@ -143,6 +152,35 @@ fn push_int(run: &mut Vec<u8>, int: i64) {
     };
     run.push(head);
     run.extend_from_slice(&int.to_le_bytes()[..width]);
+}
+
+#[inline]
+fn write_text(room: &mut [u8], text: &[u8]) {
+    let (head, body) = room.split_at_mut(room.len() - text.len());
+    body.copy_from_slice(text);
+    match head {
+        [small] => *small = text.len() as u8,
+        [kind, low, high] => {
+            *kind = TEXT_16;
+            [*low, *high] = (text.len() as u16).to_le_bytes();
+        }
+        wide => {
+            wide[0] = TEXT_32;
+            wide[1..].copy_from_slice(&(text.len() as u32).to_le_bytes());
+        }
+    }
+}
+
+fn write_int(room: &mut [u8], int: i64) {
+    let (kind, body) = room.split_first_mut().expect("an integer takes a byte at least");
+    body.copy_from_slice(&int.to_le_bytes()[..body.len()]);
+    *kind = match body.len() {
+        0 => INT_SMALL + int as u8,
+        1 => INT_8,
+        2 => INT_16,
+        4 => INT_32,
+        _ => INT_64,
+    };
 }
 
 /// The items of a run, from the front.
@@ -279,6 +317,9 @@ mod tests {
                 let before = run.len();
                 push(&mut run, text);
                 prop_assert_eq!(run.len() - before, Item::of(text).packed_len());
+                let mut room = vec![0; run.len() - before];
+                Item::of(text).write(&mut room);
+                prop_assert_eq!(&room, &run[before..]);
             }
             prop_assert_eq!(count(&run), texts.len());
             let back: Vec<Vec<u8>> = items(&run).map(Item::to_vec).collect();

@@ -153,7 +153,12 @@ impl Bucket {
     }
 
     /// The chain's entry number `at`.
-    pub fn nth(&self, mut at: usize) -> Option<Word> {
+    pub fn nth(&self, at: usize) -> Option<Word> {
+        self.place_of(at).map(|place| place.word())
+    }
+
+    /// Where the chain's entry number `at` is.
+    pub fn place_of(&self, mut at: usize) -> Option<Place> {
         let mut line = self;
         while let Some(next) = line.next() {
             if at < LAST {
@@ -162,7 +167,8 @@ impl Bucket {
             at -= LAST;
             line = next;
         }
-        line.0.get(at).map(|&word| Word(word)).filter(|word| word.is_entry())
+        let there = line.0.get(at).is_some_and(|&word| Word(word).is_entry());
+        there.then(|| line.place(at))
     }
 
     /// Appends an entry; how many the chain has then.

@@ -246,9 +246,13 @@ impl<E: Entry> Dict<E> {
         }
     }
 
-    /// Takes a word out of its chain, and gives a bucket back if there are more than the entries need.
     fn unlink(&mut self, hash: u64, place: Place) -> Word {
-        let index = self.index_of(hash);
+        self.unlink_at(self.index_of(hash), place)
+    }
+
+    /// Takes a word out of the chain of bucket `index`, and gives a bucket back if there are more than the entries
+    /// need.
+    fn unlink_at(&mut self, index: usize, place: Place) -> Word {
         let word = self.segments.get_mut(index).remove(place);
         self.len -= 1;
         let buckets = self.segments.len();

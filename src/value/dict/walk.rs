@@ -1,10 +1,14 @@
 //! Walks over a table: all of it, in steps that survive growth, or one entry at random.
 
-use super::bucket::{SLOTS, Word};
+use std::ptr::NonNull;
+
+use super::bucket::{Place, SLOTS, Word};
 use super::{Dict, Entry, mask, prefetch};
 
 /// Buckets visited per entry that a scan asks for, so that a sparse table does not stretch a step.
 const BUCKETS_PER_ENTRY: usize = 10;
+/// Buckets that are drawn at a time when one is chosen at random.
+const AHEAD: usize = 4;
 
 impl<E: Entry> Dict<E> {
     /// All entries, in no particular order.
@@ -54,18 +58,35 @@ impl<E: Entry> Dict<E> {
     }
 
     /// An entry, each as likely as any other; none if there is none. `random` gives evenly distributed numbers.
+    pub fn random(&self, random: &mut impl FnMut() -> u64) -> Option<E::View<'_>> {
+        let (_, place) = self.draw(random)?;
+        // SAFETY: rules 1 and 3 of the table, which is borrowed.
+        Some(unsafe { E::view(place.word().pointer()) })
+    }
+
+    /// Takes out an entry, each as likely as any other.
+    pub fn take_random(&mut self, random: &mut impl FnMut() -> u64) -> Option<E> {
+        let (index, place) = self.draw(random)?;
+        let word = self.unlink_at(index, place);
+        // SAFETY: rule 1 of the table, which the word is no longer in.
+        Some(unsafe { E::from_raw(word.pointer()) })
+    }
+
+    /// A bucket and the place of an entry in it.
     ///
     /// A bucket and a number below the longest chain's length are drawn until the bucket has such an entry: three or
-    /// four times on average.
-    pub fn random(&self, random: &mut impl FnMut() -> u64) -> Option<E::View<'_>> {
+    /// four times on average. A few buckets are drawn at a time, so that their cache misses overlap.
+    fn draw(&self, random: &mut impl FnMut() -> u64) -> Option<(usize, Place)> {
         if self.len == 0 {
             return None;
         }
         loop {
-            let index = below(random(), self.segments.len());
-            if let Some(word) = self.segments.get(index).nth(below(random(), self.longest)) {
-                // SAFETY: rules 1 and 3 of the table, which is borrowed.
-                return Some(unsafe { E::view(word.pointer()) });
+            let drawn: [usize; AHEAD] = std::array::from_fn(|_| below(random(), self.segments.len()));
+            drawn.iter().for_each(|&index| prefetch(NonNull::from(self.segments.get(index)).cast()));
+            for index in drawn {
+                if let Some(place) = self.segments.get(index).place_of(below(random(), self.longest)) {
+                    return Some((index, place));
+                }
             }
         }
     }
