@@ -4,6 +4,7 @@
 //! reply; it knows nothing of sockets, nor of the gate: the executor has closed what must be closed.
 
 pub mod bitmap;
+pub mod blocking;
 pub mod client;
 pub mod connection;
 pub mod container;
@@ -34,6 +35,7 @@ pub mod ticks;
 pub mod transaction;
 pub mod zset;
 
+use blocking::Block;
 use client::Client;
 use nested::Caller;
 use state::Server;
@@ -58,6 +60,7 @@ pub(crate) const FAMILIES: &[&[Command]] = &[
     list::COMMANDS,
     zset::COMMANDS,
     geo::COMMANDS,
+    blocking::COMMANDS,
     connection::COMMANDS,
     pubsub::COMMANDS,
     transaction::COMMANDS,
@@ -87,6 +90,8 @@ pub struct Ctx<'a> {
     /// Set by a handler that needs keys it could not name before: its reply is thrown away, and it is called again
     /// with everything closed. It must not have changed anything yet, and it must be its client's own command.
     pub strayed: bool,
+    /// What the command waits for: see [`Ctx::block`].
+    block: Option<Block>,
     /// The first key as the batch looked it up, with the number of its argument.
     first_key: Option<(usize, Key<'a>)>,
 }

@@ -140,6 +140,7 @@ impl Host<'_> {
             section: Some(self.section),
             caller,
             strayed: false,
+            block: None,
             first_key: None,
         };
         (call.command.handler)(&mut ctx);

@@ -5,6 +5,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::watch;
 
+use super::blocking::Queues;
 use super::client::Clients;
 use super::notify;
 use super::pause::Pause;
@@ -25,6 +26,8 @@ pub struct Server {
     pub keyspace: Keyspace,
     /// Who is connected.
     pub clients: Clients,
+    /// Who waits for data.
+    pub queues: Queues,
     /// CLIENT PAUSE.
     pub pause: Pause,
     /// When the process started.
@@ -88,6 +91,7 @@ impl Server {
             keyspace,
             config,
             clients: Clients::default(),
+            queues: Queues::default(),
             pause: Pause::default(),
             started: Instant::now(),
             run_id: random_hex(40),

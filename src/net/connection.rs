@@ -6,18 +6,22 @@
 use std::future::poll_fn;
 use std::io;
 use std::os::fd::AsRawFd;
+use std::pin::pin;
 use std::rc::Rc;
 use std::task::Poll;
 use std::time::Duration;
 
 use bytes::{Buf, BufMut, buf::Limit};
+use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::net::{RecvFlags, SendFlags};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, Interest};
 use tokio::net::TcpStream;
+use tokio::time::Instant;
 
 use super::mail;
 use super::seats::{self, Buffers, Manner, Taken};
 use super::worker::Local;
+use crate::command::blocking::{End, Waiter};
 use crate::command::client::Client;
 use crate::command::exec::Progress;
 use crate::command::state::Server;
@@ -31,6 +35,10 @@ const WRITE_AT: usize = 64 * 1024;
 /// How long what a client sent behind a protocol error is read and thrown away. A socket that is closed over unread
 /// bytes is reset, and the reset may overtake the error's text.
 const LINGER: Duration = Duration::from_millis(100);
+/// How long a client that waits for data keeps its buffers.
+const KEEP_BUFFERS: Duration = Duration::from_secs(1);
+/// Rest between looks whether a client is gone that sent more behind a command that waits.
+const ASK_AGAIN: Duration = Duration::from_millis(100);
 /// Bytes that are thrown away at most.
 const LINGER_BYTES: usize = 4 << 20;
 
@@ -182,6 +190,12 @@ impl Connection {
                     self.flush(buffers).await?;
                     self.local.server.pause.over().await;
                 }
+                Progress::Blocked(at) => {
+                    self.flush(buffers).await?;
+                    self.wait_for_data(buffers, at).await?;
+                    // Without commands behind it the batch may be gone.
+                    from = (at + 1).min(buffers.decoder.batch_len());
+                }
                 Progress::Flush(at) => {
                     from = at;
                     self.flush(buffers).await?;
@@ -196,6 +210,29 @@ impl Connection {
                 }
             }
         }
+    }
+
+    /// Waits until the command at `at` has its reply, or the client is gone; what it sends meanwhile is not read.
+    async fn wait_for_data(&mut self, buffers: &mut Buffers, at: usize) -> io::Result<()> {
+        let Some(waiter) = self.client.waiting.clone() else { return Ok(()) };
+        if at + 1 == buffers.decoder.batch_len() {
+            self.turn += at + 1;
+            buffers.decoder.clear_batch();
+        }
+        self.seat.set_waiting(true);
+        let end = end_of_wait(&waiter, &self.stream, buffers).await;
+        self.seat.set_waiting(false);
+        let server = &self.local.server;
+        match end {
+            Wait::Over => {}
+            Wait::TimedOut => drop(server.queues.end(server, &waiter, End::TimedOut)),
+            Wait::HungUp => {
+                server.queues.end(server, &waiter, End::Gone);
+                return Err(io::ErrorKind::ConnectionAborted.into());
+            }
+        }
+        self.local.worker.borrow_mut().finish_wait(server, &mut self.client, &mut buffers.out);
+        Ok(())
     }
 
     /// Answers bytes that are no request, unless a command before them ends the connection anyway.
@@ -251,6 +288,78 @@ impl Connection {
         }
         Ok(())
     }
+}
+
+/// How a connection's wait for data ended.
+enum Wait {
+    /// The command has its reply, or CLIENT UNBLOCK ended it.
+    Over,
+    /// As long as it was to wait.
+    TimedOut,
+    /// The other end is gone.
+    HungUp,
+}
+
+/// Sleeps until one of the ends of a wait; the buffers of a long one are freed.
+async fn end_of_wait(waiter: &Waiter, stream: &TcpStream, buffers: &mut Buffers) -> Wait {
+    let deadline = waiter.timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+    let soon = Instant::now() + KEEP_BUFFERS;
+    let mut hung_up = pin!(hung_up(stream));
+    let mut kept = true;
+    loop {
+        let next = match deadline {
+            Some(deadline) if !kept || deadline <= soon => Some(deadline),
+            _ => kept.then_some(soon),
+        };
+        let wake = async {
+            match next {
+                Some(next) => tokio::time::sleep_until(next).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            () = poll_fn(|cx| waiter.poll_over(cx)) => return Wait::Over,
+            () = &mut hung_up => return Wait::HungUp,
+            () = wake => {}
+        }
+        if next == deadline {
+            return Wait::TimedOut;
+        }
+        kept = false;
+        buffers.decoder.release_idle();
+        buffers.out.release_idle();
+    }
+}
+
+/// Sleeps until the other end has closed its side. What it sent before that stays where it is.
+async fn hung_up(stream: &TcpStream) {
+    loop {
+        let Ok(ready) = stream.ready(Interest::READABLE).await else { return };
+        if ready.is_read_closed() {
+            return;
+        }
+        let peeked = stream.try_io(Interest::READABLE, || {
+            Ok(rustix::net::recv(stream, &mut [0; 1], RecvFlags::PEEK | RecvFlags::DONTWAIT)?.1)
+        });
+        match peeked {
+            Ok(0) => return,
+            Ok(_) => break,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(_) => return,
+        }
+    }
+    // Behind unread bytes the end is not to be read, and the poller has nothing new to say: it has to be asked for.
+    while !has_hung_up(stream) {
+        tokio::time::sleep(ASK_AGAIN).await;
+    }
+}
+
+fn has_hung_up(stream: &TcpStream) -> bool {
+    let mut asked = [PollFd::new(stream, PollFlags::RDHUP)];
+    let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+    // A poll that fails knows nothing; the next one may.
+    rustix::event::poll(&mut asked, Some(&now)).is_ok_and(|ready| ready != 0)
 }
 
 /// Sends once. A plain send costs the kernel a tenth of a microsecond less than a vectored one.

@@ -41,6 +41,8 @@ pub(super) struct Seat {
     freed: Cell<u64>,
     /// Bytes of replies that wait for the client to read.
     unsent: Cell<usize>,
+    /// The task waits for data with the buffers in its hands.
+    waiting: Cell<bool>,
     /// Since when they exceed the soft limit.
     over_since: Cell<Option<u64>>,
     /// Messages that are no replies, and wait until the task has written its replies.
@@ -173,12 +175,17 @@ impl Seat {
     /// Whether more waits for the client than its kind may leave unread.
     fn is_over_hard_limit(&self, live: &Live) -> bool {
         let hard = live.output_limit(self.manner.get().listens).hard;
-        hard != 0 && self.waiting() as u64 > hard
+        hard != 0 && self.unread() as u64 > hard
     }
 
     /// Bytes that wait for the client to read.
-    fn waiting(&self) -> usize {
+    fn unread(&self) -> usize {
         self.unsent.get() + self.mail.borrow().pending()
+    }
+
+    /// Says that the task sleeps until there is data for its command, or that it works again.
+    pub(super) fn set_waiting(&self, waiting: bool) {
+        self.waiting.set(waiting);
     }
 
     /// Whether the task waits for input.
@@ -213,7 +220,7 @@ impl Seat {
 
     fn look(&self, now: u64, live: &Live) {
         let idle = now - self.active.get();
-        if live.timeout() != 0 && idle > live.timeout() {
+        if live.timeout() != 0 && idle > live.timeout() && !self.waiting.get() {
             log_verbose!("Closing idle client {}", self.id);
             return self.shut();
         }
@@ -229,7 +236,7 @@ impl Seat {
     /// Whether the replies have exceeded the soft limit for too long.
     fn is_slow(&self, now: u64, live: &Live) -> bool {
         let limit = live.output_limit(self.manner.get().listens);
-        if limit.soft == 0 || self.waiting() as u64 <= limit.soft {
+        if limit.soft == 0 || self.unread() as u64 <= limit.soft {
             self.over_since.set(None);
             return false;
         }
@@ -264,6 +271,7 @@ impl Seats {
             active: Cell::new(self.now.get()),
             freed: Cell::new(u64::MAX),
             unsent: Cell::new(0),
+            waiting: Cell::new(false),
             over_since: Cell::new(None),
             mail: RefCell::default(),
             mailed: Cell::default(),
@@ -293,7 +301,7 @@ impl Seats {
 
     /// Whether a connection is at work: running commands or sending replies.
     pub(super) fn any_busy(&self) -> bool {
-        self.list.borrow().iter().flatten().any(|seat| !seat.is_parked())
+        self.list.borrow().iter().flatten().any(|seat| !seat.is_parked() && !seat.waiting.get())
     }
 
     /// Another second has passed: closes the idle and the slow, frees the buffers of the silent.

@@ -10,6 +10,7 @@ pub use register::{Clients, Kind, Marks, Names, Shared};
 use std::os::fd::RawFd;
 use std::sync::Arc;
 
+use crate::command::blocking::{End, Waiter};
 use crate::command::pubsub::{Scope, Subscriptions};
 use crate::command::state::Server;
 use crate::command::transaction::{Multi, Watching};
@@ -81,13 +82,20 @@ pub struct Client {
     pub seat: usize,
     /// What it watches.
     pub watching: Option<Box<Watching>>,
+    /// Its command waits for data.
+    pub waiting: Option<Arc<Waiter>>,
     /// Its command waits until a pause is over.
     pub held: bool,
     /// Number of the last command in the table, or [`NO_COMMAND`].
     pub last_command: u16,
     /// What others may see of it.
     pub shared: Arc<Shared>,
+    /// Takes the socket's number away at the end; a stand-in has none.
+    _attached: Option<Attached>,
 }
+
+/// The claim to a client's socket.
+struct Attached(Arc<Shared>);
 
 impl Client {
     /// Whether it comes from this machine, over loopback.
@@ -97,6 +105,18 @@ impl Client {
     }
 
     fn new(shared: Arc<Shared>) -> Client {
+        let _attached = Some(Attached(Arc::clone(&shared)));
+        Client { _attached, ..Client::detached(shared) }
+    }
+
+    /// Stands for the client of a waiting command, which another client's command serves.
+    pub(super) fn stand_in(waiter: &Waiter) -> Client {
+        let mut client = Client::detached(Arc::clone(&waiter.client));
+        waiter.dress(&mut client);
+        client
+    }
+
+    fn detached(shared: Arc<Shared>) -> Client {
         Client {
             id: shared.id,
             db: 0,
@@ -109,9 +129,11 @@ impl Client {
             subscriptions: None,
             seat: 0,
             watching: None,
+            waiting: None,
             held: false,
             last_command: NO_COMMAND,
             shared,
+            _attached: None,
         }
     }
 
@@ -136,6 +158,9 @@ impl Client {
 
     /// Takes back what the client has entered anywhere; its connection ends.
     pub fn leave(&mut self, server: &Server) {
+        if let Some(waiter) = self.waiting.take() {
+            server.queues.end(server, &waiter, End::Gone);
+        }
         self.end_transaction(server);
     }
 
@@ -195,16 +220,16 @@ impl Client {
         marks.set(Marks::LISTENS, self.subscriptions.is_some());
         marks.set(Marks::MULTI, self.multi.is_some());
         marks.set(Marks::DIRTY, self.watching.as_ref().is_some_and(|watching| watching.is_dirty()));
-        marks.set(Marks::BLOCKED, self.held);
+        marks.set(Marks::BLOCKED, self.held || self.waiting.is_some());
         marks.set(Marks::CLOSING, self.closing);
         marks
     }
 }
 
-impl Drop for Client {
+impl Drop for Attached {
     /// Nobody may shut the socket down from here on, because its number may come to mean another file.
     fn drop(&mut self) {
-        self.shared.detach();
+        self.0.detach();
     }
 }
 

@@ -22,6 +22,7 @@ mod run;
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use super::blocking;
 use super::client::Client;
 use super::footprint::Footprint;
 use super::state::{Server, unix_ms};
@@ -69,6 +70,9 @@ pub enum Progress {
     Closed(usize, Closed),
     /// The command at this place must wait until CLIENT PAUSE is over.
     Paused(usize),
+    /// The command at this place waits for data: `client.waiting`. When that is over, [`Worker::finish_wait`] answers
+    /// it, and the next one is to run.
+    Blocked(usize),
     /// The replies have grown to [`REPLIES_PENDING`]: send them and go on at this place.
     Flush(usize),
 }
@@ -80,6 +84,7 @@ const KEYLESS_SECTIONS: Flags = Flags::CLOSES_ALL.union(Flags::STABLE).union(Fla
 enum Wait {
     Closed(Closed),
     Paused,
+    Blocked,
 }
 
 impl From<Closed> for Wait {
@@ -100,13 +105,23 @@ struct Prepared {
 }
 
 /// How a call ended.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(PartialEq, Eq)]
 enum Ran {
     /// It has replied.
     Whole,
+    /// It waits for data, and has done nothing else.
+    Waits,
     /// It needs keys that it could not name before, has changed nothing yet, and wants to begin anew with everything
     /// closed.
     Strayed,
+}
+
+/// How a write of one key went.
+enum Wrote {
+    /// It has replied.
+    Done,
+    /// Clients wait for data at the stripe: it has to run in a section, which serves them.
+    Awaited,
 }
 
 /// What a call finds around it.
@@ -224,6 +239,7 @@ impl Worker {
                     Ok(()) => {}
                     Err(Wait::Closed(closed)) => return Progress::Closed(place.at, closed),
                     Err(Wait::Paused) => return Progress::Paused(place.at),
+                    Err(Wait::Blocked) => return Progress::Blocked(place.at),
                 }
                 *place = Place { at: place.at + 1, mark: out.checkpoint() };
                 if out.pending() >= REPLIES_PENDING {
@@ -386,15 +402,17 @@ impl Worker {
         out: &mut Output,
     ) -> Result<(), Wait> {
         if command.keys.is_empty() && !command.flags.intersects(KEYLESS_SECTIONS) {
-            run.call(client, args, command, Entrance::open(Access::Reading), out);
-            return Ok(());
+            return run.call_keyless(client, args, command, out);
         }
         if prepared.key_at == 0 {
             return self.run_many(run, client, args, command, out);
         }
         let key = run.key(table, client, &prepared, args);
         if command.writes() {
-            run.write_one(client, args, command, (prepared.key_at, key), out)
+            match run.write_one(client, args, command, (prepared.key_at, key), out)? {
+                Wrote::Done => Ok(()),
+                Wrote::Awaited => self.run_many(run, client, args, command, out),
+            }
         } else {
             Ok(run.read_one(client, args, command, (prepared.key_at, key), out)?)
         }
@@ -415,11 +433,12 @@ impl Worker {
         }
         let mark = out.checkpoint();
         let footprint = Footprint::of(run.server, client, command, args);
-        if self.run_section(run, client, args, command, footprint, out)? == Ran::Strayed {
+        let mut ran = self.run_section(run, client, args, command, footprint, out)?;
+        if ran == Ran::Strayed {
             out.rollback(mark);
-            self.run_section(run, client, args, command, Footprint::everything(), out)?;
+            ran = self.run_section(run, client, args, command, Footprint::everything(), out)?;
         }
-        Ok(())
+        if ran == Ran::Waits { Err(Wait::Blocked) } else { Ok(()) }
     }
 
     /// Reads several keys without closing anything; whether that succeeded.
@@ -438,11 +457,14 @@ impl Worker {
                 std::hint::spin_loop();
                 continue;
             }
-            run.call(client, args, command, Entrance::open(Access::Reading), out);
-            if gate.unchanged(&self.snapshot) {
+            let (_, waits) = run.call(client, args, command, Entrance::open(Access::Reading), out);
+            if waits.is_none() && gate.unchanged(&self.snapshot) {
                 return true;
             }
             out.rollback(mark);
+            if waits.is_some() {
+                return false;
+            }
         }
         false
     }
@@ -456,14 +478,33 @@ impl Worker {
         footprint: Footprint,
         out: &mut Output,
     ) -> Result<Ran, Wait> {
-        let section = footprint.close(&run.server.keyspace.gate, self.lane)?;
+        let section = blocking::close(run.server, self.lane, footprint)?;
         if run.paused(client, command) {
             return Err(Wait::Paused);
         }
         if client.ends() {
             return Ok(Ran::Whole);
         }
-        Ok(run.call(client, args, command, Entrance::section(&section), out))
+        Ok(run.call_in(&section, client, args, command, out))
+    }
+
+    /// Answers the command whose wait is over; the client goes on with the one behind it.
+    #[cold]
+    pub fn finish_wait(&mut self, server: &Server, client: &mut Client, out: &mut Output) {
+        let Some(waiter) = client.waiting.take() else { return };
+        let (mark, id) = (out.checkpoint(), waiter.call().id);
+        let muted = !client.replies.on();
+        waiter.answer(client, out);
+        let counters = server.stats.lane(self.lane);
+        counters.called(id);
+        counters.processed(1);
+        if out.has_error() {
+            counters.failed(id, out.take_error().unwrap_or_default());
+        }
+        if muted && client.replies.end() {
+            out.rollback(mark);
+        }
+        client.publish(unix_ms());
     }
 }
 

@@ -2,14 +2,15 @@
 
 use std::cell::Cell;
 
-use super::{ABANDONED, CLOSED_SPINS, Entrance, Prepared, Ran, UNTIMED, Wait};
+use super::{ABANDONED, CLOSED_SPINS, Entrance, Prepared, Ran, UNTIMED, Wait, Wrote};
+use crate::command::blocking::{self, Block, Served};
 use crate::command::client::{Client, NO_COMMAND};
-use crate::command::nested::Caller;
+use crate::command::nested::{Call, Caller};
 use crate::command::state::Server;
 use crate::command::table::{Command, registry};
 use crate::command::ticks::ticks;
 use crate::command::{Ctx, connection, container, stats, transaction};
-use crate::keyspace::gate::Closed;
+use crate::keyspace::gate::{Closed, Observers, Section};
 use crate::keyspace::observe::Trace;
 use crate::keyspace::table::Table;
 use crate::keyspace::{Access, Key, Space};
@@ -133,7 +134,7 @@ impl Run<'_> {
         command: &'static Command,
         key: (usize, Key<'_>),
         out: &mut Output,
-    ) -> Result<(), Wait> {
+    ) -> Result<Wrote, Wait> {
         let gate = &self.server.keyspace.gate;
         let announced = spin(|| gate.announce(self.lane, key.1.stripe()))?;
         // What was looked at before the announcement does not count for writes: see `pause`, and CLIENT KILL.
@@ -141,16 +142,18 @@ impl Run<'_> {
             return Err(Wait::Paused);
         }
         if client.ends() {
-            return Ok(());
+            return Ok(Wrote::Done);
         }
         let entrance = Entrance::key(Access::Writing, key);
         if announced.observers().is_empty() {
             self.call(client, args, command, entrance, out);
+        } else if announced.observers().contains(Observers::WAITING) {
+            return Ok(Wrote::Awaited);
         } else {
             let trace = Trace::new(announced.observers());
             self.call(client, args, command, Entrance { trace: Some(&trace), ..entrance }, out);
         }
-        Ok(())
+        Ok(Wrote::Done)
     }
 
     #[inline]
@@ -178,7 +181,7 @@ impl Run<'_> {
         command: &'static Command,
         entrance: Entrance<'_>,
         out: &mut Output,
-    ) -> Ran {
+    ) -> (bool, Option<Block>) {
         let Entrance { access, section, trace, first_key } = entrance;
         let space = Space::new(&self.server.keyspace, client.db, self.guard, self.lane, self.now, access);
         let resp3 = client.resp3;
@@ -194,10 +197,57 @@ impl Run<'_> {
             section,
             caller: Caller::Client,
             strayed: false,
+            block: None,
             first_key,
         };
         (command.handler)(&mut ctx);
-        if ctx.strayed { Ran::Strayed } else { Ran::Whole }
+        (ctx.strayed, ctx.block)
+    }
+
+    /// A command that works on no keys.
+    #[inline]
+    pub(super) fn call_keyless(
+        &self,
+        client: &mut Client,
+        args: Args<'_>,
+        command: &'static Command,
+        out: &mut Output,
+    ) -> Result<(), Wait> {
+        match self.call(client, args, command, Entrance::open(Access::Reading), out) {
+            (_, None) => Ok(()),
+            (_, Some(block)) => Err(self.wait(client, args, command, block)),
+        }
+    }
+
+    #[cold]
+    fn wait(&self, client: &mut Client, args: Args<'_>, command: &'static Command, block: Block) -> Wait {
+        let id = usize::from(client.last_command);
+        blocking::wait(self.server, client, &Call { id, command, args }, block);
+        Wait::Blocked
+    }
+
+    /// A call inside a section, and after it those that wait for what it made.
+    pub(super) fn call_in(
+        &self,
+        section: &Section<'_>,
+        client: &mut Client,
+        args: Args<'_>,
+        command: &'static Command,
+        out: &mut Output,
+    ) -> Ran {
+        let (strayed, block) = self.call(client, args, command, Entrance::section(section), out);
+        if strayed {
+            return Ran::Strayed;
+        }
+        if let Some(block) = block {
+            self.wait(client, args, command, block);
+            return Ran::Waits;
+        }
+        if section.trace().has_changed() {
+            let (server, guard, lane, now) = (self.server, self.guard, self.lane, self.now);
+            blocking::serve(&Served { server, guard, section, lane, now });
+        }
+        Ran::Whole
     }
 }
 

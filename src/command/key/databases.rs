@@ -41,13 +41,17 @@ fn flush(space: &Space<'_>) {
 pub(super) fn flushdb(ctx: &mut Ctx<'_>) {
     if flush_syntax(ctx) {
         flush(ctx.space);
+        ctx.wake_database(ctx.space.db);
         ctx.reply.ok();
     }
 }
 
 pub(super) fn flushall(ctx: &mut Ctx<'_>) {
     if flush_syntax(ctx) {
-        (0..ctx.space.keyspace.databases()).for_each(|db| flush(&ctx.space.other(db)));
+        for db in 0..ctx.space.keyspace.databases() {
+            flush(&ctx.space.other(db));
+            ctx.wake_database(db);
+        }
         ctx.reply.ok();
     }
 }
@@ -56,6 +60,7 @@ pub(super) fn swapdb(ctx: &mut Ctx<'_>) {
     match pair(ctx) {
         Ok((one, other)) => {
             swap(&ctx.space.other(one), &ctx.space.other(other));
+            [one, other].into_iter().for_each(|db| ctx.wake_database(db));
             ctx.reply.ok();
         }
         Err(text) => ctx.reply.error(text),

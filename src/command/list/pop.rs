@@ -15,7 +15,6 @@ pub(crate) enum Shape {
     /// An array of up to so many: LPOP with a count.
     Array(usize),
     /// An array of the key and one element: BLPOP.
-    #[allow(dead_code, reason = "the blocking forms answer so")]
     Keyed,
     /// An array of the key and an array of up to so many elements: LMPOP and BLMPOP.
     KeyedArray(usize),

@@ -116,6 +116,17 @@ impl Output {
         }
     }
 
+    /// Appends what another output holds and has not sent.
+    pub fn append(&mut self, other: Output) {
+        let (from, to) = (other.sent, self.bytes.len());
+        self.bytes.extend_from_slice(&other.bytes[from..]);
+        self.large.extend(other.large.into_iter().map(|(at, value)| (at - from + to, value)));
+        self.large_pending += other.large_pending;
+        if let Some(at) = other.error {
+            self.error = at.checked_sub(from).map(|at| at + to);
+        }
+    }
+
     /// Appends bytes that already are a reply.
     #[inline]
     pub fn write(&mut self, bytes: &[u8]) {
@@ -260,6 +271,20 @@ mod tests {
         output.write(b"gone");
         output.rollback(mark);
         assert_eq!((all(&output), output.pending()), (b"kept".to_vec(), 4));
+    }
+
+    #[test]
+    fn an_output_is_appended_to_another() {
+        let (mut output, mut other) = (Output::new(), Output::new());
+        output.write(b"ab");
+        other.write(b"sent");
+        other.advance(2);
+        other.write_owned(Bytes::from(vec![1; BIG_REPLY]));
+        Reply::new(&mut other, false).error("ERR x");
+        output.append(other);
+        let expected = [&b"abnt"[..], &[1; BIG_REPLY], b"-ERR x\r\n"].concat();
+        assert_eq!((all(&output), output.pending()), (expected.clone(), expected.len()));
+        assert_eq!(output.take_error(), Some(&b"ERR"[..]));
     }
 
     #[test]

@@ -53,7 +53,7 @@ pub(super) fn clients(text: &mut Text<'_>) {
     text.field("connected_clients", server.clients.len());
     text.field("cluster_connections", 0);
     text.field("maxclients", server.config.live().maxclients());
-    text.field("blocked_clients", 0);
+    text.field("blocked_clients", server.queues.len() + server.pause.held());
     text.field("tracking_clients", 0);
 }
 
