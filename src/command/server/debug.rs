@@ -28,6 +28,11 @@ pub(super) fn debug(ctx: &mut Ctx<'_>) {
             log_warning!("DEBUG LOG: {}", String::from_utf8_lossy(ctx.arg(2)));
             ctx.reply.ok();
         }
+        #[cfg(debug_assertions)]
+        (b"break-gate", 2) => {
+            ctx.server.keyspace.gate.break_it();
+            ctx.reply.ok();
+        }
         (b"help", 2) => help(ctx),
         _ => {
             let name = String::from_utf8_lossy(ctx.arg(1));
