@@ -38,3 +38,7 @@ pub const RESERVED_FILES: u64 = 32;
 
 /// Descriptors of one worker's runtime: its poller, its waker, and the copies that Tokio makes of them.
 pub const FILES_PER_WORKER: u64 = 4;
+
+/// Elements that one command draws at random with repetitions. The reply is made as a whole, and Redis, which has no
+/// such bound, runs out of memory over it.
+pub const RANDOM_DRAWS: i64 = 1 << 22;

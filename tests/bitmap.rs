@@ -115,15 +115,12 @@ fn row_38_sizes_do_not_overflow() {
         for end in extremes {
             for unit in ["BIT", "BYTE"] {
                 let all = start.starts_with('-') && !end.starts_with('-');
+                // Both ends before the front mean the first bit, or the first byte.
                 let first = start == end && start.starts_with('-');
-                let ones = if all {
-                    10
-                } else if !first {
-                    0
-                } else if unit == "BIT" {
-                    0
-                } else {
-                    3
+                let ones = match (all, first, unit) {
+                    (true, ..) => 10,
+                    (_, true, "BYTE") => 3,
+                    _ => 0,
                 };
                 c.check(&format!("BITCOUNT k {start} {end} {unit}"), &format!(":{ones}\r\n"));
             }

@@ -55,7 +55,8 @@ fn holds(c: &mut Raw, key: &str, elements: &str) {
 /// Makes `key` a list of these elements.
 #[track_caller]
 fn fill(c: &mut Raw, key: &str, elements: &str) {
-    c.check(&format!("DEL {key}"), &format!(":{}\r\n", i32::from(c_has(c, key))));
+    let there = i32::from(c_has(c, key));
+    c.check(&format!("DEL {key}"), &format!(":{there}\r\n"));
     let count = elements.split_whitespace().count();
     c.check(&format!("RPUSH {key} {elements}"), &format!(":{count}\r\n"));
 }
@@ -188,7 +189,8 @@ fn a_range_is_cut_to_the_list() {
         ("9223372036854775807 -9223372036854775808", ""),
     ] {
         c.check(&format!("LRANGE l {range}"), &words(elements));
-        c.check("DEL copy", &format!(":{}\r\n", i32::from(c_has(&mut c, "copy"))));
+        let there = i32::from(c_has(&mut c, "copy"));
+        c.check("DEL copy", &format!(":{there}\r\n"));
         c.check("COPY l copy", ":1\r\n");
         c.check(&format!("LTRIM copy {range}"), OK);
         holds(&mut c, "copy", elements);

@@ -97,7 +97,7 @@ fn popped_members_are_handed_out_once() {
         let pop = |client: usize| {
             let (mut c, mut popped) = (server.raw(), Vec::new());
             loop {
-                c.send(if client % 2 == 0 { "SPOP s 1\r\n" } else { "SPOP s 7\r\n" });
+                c.send(if client.is_multiple_of(2) { "SPOP s 1\r\n" } else { "SPOP s 7\r\n" });
                 let count: usize = c.read_line()[1..].parse().expect("a number");
                 popped.extend((0..count).map(|_| c.bulk()));
                 if count == 0 {

@@ -10,6 +10,7 @@ use std::ops::Deref;
 use bytes::Bytes;
 
 use crate::command::keys::{KeyFlags, KeySpec};
+use crate::command::notify::Events;
 use crate::command::table::{Categories, Command, Flags};
 use crate::command::{Ctx, error};
 use crate::keyspace::{Change, Key, Live, Space};
@@ -192,7 +193,12 @@ fn pfadd(ctx: &mut Ctx<'_>) {
         }
     };
     match added {
-        Ok(changed) => ctx.reply.int(changed.into()),
+        Ok(changed) => {
+            if changed {
+                ctx.notify(Events::STRING, "pfadd", ctx.arg(1));
+            }
+            ctx.reply.int(changed.into());
+        }
         Err(text) => ctx.reply.error(text),
     }
 }

@@ -13,6 +13,7 @@ pub mod exec;
 pub mod expire;
 pub mod footprint;
 pub mod geo;
+pub mod hash;
 pub mod hyperloglog;
 pub mod key;
 pub mod keys;
@@ -20,10 +21,13 @@ pub mod list;
 pub mod nested;
 pub mod notify;
 pub mod pause;
+pub mod pubsub;
 pub mod server;
 pub mod set;
+pub mod sort;
 pub mod state;
 pub mod stats;
+pub mod stream;
 pub mod string;
 pub mod table;
 pub mod ticks;
@@ -47,13 +51,17 @@ pub(crate) const FAMILIES: &[&[Command]] = &[
     key::COMMANDS,
     expire::COMMANDS,
     set::COMMANDS,
+    sort::COMMANDS,
     bitmap::COMMANDS,
+    hash::COMMANDS,
     hyperloglog::COMMANDS,
+    stream::COMMANDS,
     list::COMMANDS,
     zset::COMMANDS,
     geo::COMMANDS,
     blocking::COMMANDS,
     connection::COMMANDS,
+    pubsub::COMMANDS,
     transaction::COMMANDS,
     server::COMMANDS,
     #[cfg(test)]

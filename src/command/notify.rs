@@ -1,10 +1,13 @@
 //! Keyspace events: what a command tells about a key that it changed.
 
-use std::sync::OnceLock;
+use std::sync::Arc;
 
 use bitflags::bitflags;
 
 use super::Ctx;
+use super::pubsub::{Hub, Scope};
+use crate::config::Config;
+use crate::keyspace::OnExpired;
 
 bitflags! {
     /// Classes of events, by the letters of `notify-keyspace-events`. The bits are those of the configuration's value.
@@ -41,28 +44,28 @@ bitflags! {
     }
 }
 
-/// What publishes an event: the database's number, class, event and key.
-pub type Sink = Box<dyn Fn(usize, Events, &str, &[u8]) + Send + Sync>;
-
-/// Where events go once somebody can subscribe to them.
-#[derive(Default)]
-pub struct Notifications {
-    sink: OnceLock<Sink>,
+/// Publishes an event of a key in database `db`, by key and by name as the configuration says.
+#[cold]
+fn publish(hub: &Hub, classes: u32, db: usize, event: &str, key: &[u8]) {
+    let classes = Events::from_bits_truncate(classes);
+    if classes.contains(Events::KEYSPACE) {
+        let channel = [format!("__keyspace@{db}__:").as_bytes(), key].concat();
+        hub.publish(Scope::Channel, &channel, event.as_bytes());
+    }
+    if classes.contains(Events::KEYEVENT) {
+        let channel = format!("__keyevent@{db}__:{event}");
+        hub.publish(Scope::Channel, channel.as_bytes(), key);
+    }
 }
 
-impl Notifications {
-    /// Sets what publishes events; the first call counts.
-    pub fn publish_with(&self, sink: Sink) {
-        // A server sets it once, at its start.
-        let _ = self.sink.set(sink);
-    }
-
-    #[cold]
-    fn publish(&self, db: usize, class: Events, event: &str, key: &[u8]) {
-        if let Some(sink) = self.sink.get() {
-            sink(db, class, event, key);
+/// What the keyspace tells of keys that expire.
+pub fn of_expired(config: Arc<Config>, hub: Arc<Hub>) -> OnExpired {
+    Box::new(move |db, key| {
+        let classes = config.live().notify_keyspace_events();
+        if classes & Events::EXPIRED.bits() != 0 {
+            publish(&hub, classes, db, "expired", key);
         }
-    }
+    })
 }
 
 impl Ctx<'_> {
@@ -75,8 +78,9 @@ impl Ctx<'_> {
     /// [`Ctx::notify`] for a key of database `db`.
     #[inline]
     pub fn notify_in(&self, db: usize, class: Events, event: &str, key: &[u8]) {
-        if self.server.config.live().notify_keyspace_events() & class.bits() != 0 {
-            self.server.notifications.publish(db, class, event, key);
+        let classes = self.server.config.live().notify_keyspace_events();
+        if classes & class.bits() != 0 {
+            publish(&self.server.hub, classes, db, event, key);
         }
     }
 }

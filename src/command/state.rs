@@ -7,8 +7,9 @@ use tokio::sync::watch;
 
 use super::blocking::Queues;
 use super::client::Clients;
-use super::notify::Notifications;
+use super::notify;
 use super::pause::Pause;
+use super::pubsub::Hub;
 use super::stats::Stats;
 use crate::config::Config;
 use crate::keyspace::Keyspace;
@@ -45,8 +46,8 @@ pub struct Server {
     pub rejected_connections: AtomicU64,
     /// Counters of commands and errors.
     pub stats: Stats,
-    /// Where keyspace events go.
-    pub notifications: Notifications,
+    /// Who listens to what.
+    pub hub: Arc<Hub>,
     /// Whether keys that fell due are looked for; DEBUG SET-ACTIVE-EXPIRE switches it off. Reads find them anyway.
     pub active_expiry: AtomicBool,
 }
@@ -82,8 +83,12 @@ impl Server {
     pub fn new(config: Arc<Config>, workers: usize) -> Server {
         super::ticks::start();
         let databases = config.number("databases") as usize;
+        let hub = Arc::new(Hub::new(workers));
+        let keyspace = Keyspace::new(databases, workers, unix_ms());
+        // Nobody else has the keyspace yet, so this is the first call.
+        let _ = keyspace.on_expired.set(notify::of_expired(Arc::clone(&config), Arc::clone(&hub)));
         Server {
-            keyspace: Keyspace::new(databases, workers, unix_ms()),
+            keyspace,
             config,
             clients: Clients::default(),
             queues: Queues::default(),
@@ -96,7 +101,7 @@ impl Server {
             total_connections_received: AtomicU64::new(0),
             rejected_connections: AtomicU64::new(0),
             stats: Stats::new(workers),
-            notifications: Notifications::default(),
+            hub,
             active_expiry: AtomicBool::new(true),
         }
     }

@@ -1,6 +1,23 @@
 //! The values that the hot path reads: plain atomics, no lock.
 
+use super::special::BufferLimit;
 use crate::sync::{AtomicU64, Ordering};
+
+/// A [`BufferLimit`] that changes.
+#[derive(Debug, Default)]
+pub(super) struct OutputLimit {
+    hard: AtomicU64,
+    soft: AtomicU64,
+    seconds: AtomicU64,
+}
+
+impl OutputLimit {
+    pub(super) fn set(&self, limit: &BufferLimit) {
+        self.hard.store(limit.hard, Ordering::Relaxed);
+        self.soft.store(limit.soft, Ordering::Relaxed);
+        self.seconds.store(limit.seconds, Ordering::Relaxed);
+    }
+}
 
 /// Mirrors of single values. Each stands alone, so relaxed loads are enough: a reader sees a change soon, and no reader
 /// draws a conclusion from two of them together.
@@ -14,9 +31,8 @@ pub struct Live {
     pub(super) hz: AtomicU64,
     pub(super) hll_sparse_max_bytes: AtomicU64,
     pub(super) maxmemory: AtomicU64,
-    pub(super) output_hard: AtomicU64,
-    pub(super) output_soft: AtomicU64,
-    pub(super) output_seconds: AtomicU64,
+    pub(super) output: OutputLimit,
+    pub(super) output_of_listeners: OutputLimit,
     pub(super) hash_max_listpack_entries: AtomicU64,
     pub(super) hash_max_listpack_value: AtomicU64,
     pub(super) list_max_listpack_size: AtomicU64,
@@ -72,19 +88,14 @@ impl Live {
         self.maxmemory.load(Ordering::Relaxed)
     }
 
-    /// Bytes of unread replies at which a normal client is closed; zero is no limit.
-    pub fn output_hard(&self) -> u64 {
-        self.output_hard.load(Ordering::Relaxed)
-    }
-
-    /// Bytes of unread replies at which a normal client is closed after [`Self::output_seconds`]; zero is no limit.
-    pub fn output_soft(&self) -> u64 {
-        self.output_soft.load(Ordering::Relaxed)
-    }
-
-    /// Seconds that a normal client may stay over [`Self::output_soft`].
-    pub fn output_seconds(&self) -> u64 {
-        self.output_seconds.load(Ordering::Relaxed)
+    /// When a client is closed because it does not read; other limits hold for those who listen to channels.
+    pub fn output_limit(&self, listens: bool) -> BufferLimit {
+        let limit = if listens { &self.output_of_listeners } else { &self.output };
+        BufferLimit {
+            hard: limit.hard.load(Ordering::Relaxed),
+            soft: limit.soft.load(Ordering::Relaxed),
+            seconds: limit.seconds.load(Ordering::Relaxed),
+        }
     }
 
     /// Fields up to which a hash is packed.

@@ -100,10 +100,9 @@ impl Config {
         if let (Some(field), Some(number)) = (directive.live, number_of(value)) {
             field(&self.live).store(number, Ordering::Relaxed);
         }
-        if let Value::Buffers([normal, ..]) = value {
-            self.live.output_hard.store(normal.hard, Ordering::Relaxed);
-            self.live.output_soft.store(normal.soft, Ordering::Relaxed);
-            self.live.output_seconds.store(normal.seconds, Ordering::Relaxed);
+        if let Value::Buffers([normal, _, listeners]) = value {
+            self.live.output.set(normal);
+            self.live.output_of_listeners.set(listeners);
         }
     }
 

@@ -221,7 +221,7 @@ pub static DIRECTIVES: &[Directive] = &[
     later("latency-tracking-info-percentiles", Percentiles, "50 99 99.9"),
     later("slowlog-log-slower-than", Int(-1, i64::MAX), "10000"),
     later("slowlog-max-len", LONG, "128"),
-    later("notify-keyspace-events", Events, "").live(|live| &live.notify_keyspace_events),
+    read("notify-keyspace-events", Events, "").live(|live| &live.notify_keyspace_events),
     later("tracking-table-max-keys", LONG, "1000000"),
     // Memory and data types
     read("hll-sparse-max-bytes", MEM, "3000").live(|live| &live.hll_sparse_max_bytes),

@@ -317,7 +317,8 @@ fn set_reaches_the_live_values() {
     assert_eq!((live.timeout(), live.maxclients(), live.proto_max_bulk_len()), (7, 50, 2 << 20));
     assert_eq!((live.hll_sparse_max_bytes(), live.hz(), live.tcp_keepalive()), (1000, 500, 1));
     assert_eq!(live.client_query_buffer_limit(), 1 << 20);
-    assert_eq!((live.output_hard(), live.output_soft(), live.output_seconds()), (1024, 2, 3));
+    let limit = live.output_limit(false);
+    assert_eq!((limit.hard, limit.soft, limit.seconds), (1024, 2, 3));
     assert!(
         get(&config, "client-output-buffer-limit").ends_with("pubsub 33554432 8388608 60"),
         "others are kept"

@@ -7,6 +7,7 @@
 pub mod bucket;
 pub mod collections;
 mod deadline;
+mod due_fields;
 pub mod entry;
 pub mod expire;
 pub mod gate;
@@ -20,6 +21,8 @@ pub mod table;
 mod transfer;
 pub mod wheel;
 
+use std::sync::OnceLock;
+
 use crossbeam_utils::CachePadded;
 
 pub use collections::{Absent, Edit, Edited, WrongType};
@@ -28,6 +31,7 @@ pub use space::{Access, Change, Key, Live, Space};
 
 use crate::sync::epoch::Guard;
 use crate::sync::{AtomicI64, AtomicPtr, Ordering};
+use due_fields::DueFields;
 use expire::Walk;
 use gate::Gate;
 use hash::KeyHasher;
@@ -35,6 +39,9 @@ use observe::Watches;
 use stats::LaneStats;
 use table::Table;
 use wheel::Wheel;
+
+/// What is told the database and the name of a key that ended because of its deadline.
+pub type OnExpired = Box<dyn Fn(usize, &[u8]) + Send + Sync>;
 
 /// Every database of the server, and what they share.
 pub struct Keyspace {
@@ -44,8 +51,12 @@ pub struct Keyspace {
     pub hasher: KeyHasher,
     /// Who watches which key.
     pub watches: Watches,
+    /// Told of every key that ended because of its deadline, once set.
+    pub on_expired: OnceLock<OnExpired>,
     wheel: Wheel,
     walk: Walk,
+    /// Which hashes have fields that fall due.
+    pub due_fields: DueFields,
     dbs: Box<[Db]>,
     stats: Box<[CachePadded<LaneStats>]>,
 }
@@ -63,8 +74,10 @@ impl Keyspace {
         let hasher = KeyHasher::random();
         Keyspace {
             gate: Gate::new(lanes),
+            on_expired: OnceLock::new(),
             wheel: Wheel::new(lanes, now),
             walk: Walk::default(),
+            due_fields: DueFields::default(),
             dbs: (0..dbs).map(|_| Db::new(lanes, hasher.clone())).collect(),
             hasher,
             watches: Watches::default(),

@@ -516,6 +516,9 @@ impl<'g> Space<'g> {
         self.count_deadlines(unsafe { word.expire_at() }, NO_EXPIRY);
         if expired {
             self.keyspace.lane_stats(self.lane).expired();
+            if let Some(tell) = self.keyspace.on_expired.get() {
+                tell(self.db, entry.key());
+            }
         }
         self.changed(entry.key());
         self.table.unlink(hash, entry, self.guard);

@@ -8,6 +8,7 @@ use std::io;
 use std::os::fd::AsRawFd;
 use std::pin::pin;
 use std::rc::Rc;
+use std::task::Poll;
 use std::time::Duration;
 
 use bytes::{Buf, BufMut, buf::Limit};
@@ -17,7 +18,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, Interest};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 
-use super::seats::{self, Buffers, Taken};
+use super::mail;
+use super::seats::{self, Buffers, Manner, Taken};
 use super::worker::Local;
 use crate::command::blocking::{End, Waiter};
 use crate::command::client::Client;
@@ -54,10 +56,11 @@ struct Connection {
 }
 
 /// Serves a connection until it ends.
-pub(super) async fn serve(local: Rc<Local>, stream: std::net::TcpStream, client: Client) {
+pub(super) async fn serve(local: Rc<Local>, stream: std::net::TcpStream, mut client: Client) {
     let Ok(stream) = TcpStream::from_std(stream) else { return };
     client.attach(stream.as_raw_fd());
     let seat = local.seats.take(client.id, &stream, limits(&local.server, &client));
+    client.seat = seat.place();
     let mut connection = Connection { local, client, seat, stream, turn: 0, linger: false };
     // An error of the socket means that the client is gone: there is nobody to tell.
     drop(connection.run().await);
@@ -77,6 +80,7 @@ fn limits(server: &Server, _client: &Client) -> Limits {
 impl Drop for Connection {
     /// However the connection ends, nobody is left who waits or watches for it.
     fn drop(&mut self) {
+        self.client.stop_listening(&self.local.server.hub, self.local.lane);
         self.client.leave(&self.local.server);
     }
 }
@@ -87,6 +91,10 @@ impl Connection {
             self.readable().await?;
             let mut buffers = self.seat.take();
             let open = self.serve_input(&mut buffers).await?;
+            while open && self.seat.has_mail() {
+                self.seat.take_mail(&mut buffers.out);
+                self.flush(&mut buffers).await?;
+            }
             if !open {
                 break;
             }
@@ -102,12 +110,16 @@ impl Connection {
         Ok(())
     }
 
-    /// Waits for input without a buffer for it.
+    /// Waits, without a buffer, for input or for messages that the socket did not take at once.
     async fn readable(&mut self) -> io::Result<()> {
         poll_fn(|cx| {
             let ready = self.stream.poll_read_ready(cx);
             if ready.is_pending() {
                 self.turn = 0;
+                self.seat.wait(cx.waker());
+                if self.seat.has_mail() {
+                    return Poll::Ready(Ok(()));
+                }
             }
             ready
         })
@@ -155,6 +167,8 @@ impl Connection {
         if self.local.pressure.is_high() {
             self.local.pressure.relieved().await;
         }
+        mail::deliver_now(&self.local, self.local.lane);
+        self.seat.take_mail(&mut buffers.out);
         let mut from = 0;
         loop {
             let local = &self.local;
@@ -165,6 +179,10 @@ impl Connection {
                 from,
                 &mut buffers.out,
             );
+            self.seat.set_manner(Manner {
+                resp3: self.client.resp3,
+                listens: self.client.subscriptions.is_some(),
+            });
             match progress {
                 Progress::Done => return Ok(()),
                 Progress::Paused(at) => {
@@ -240,7 +258,8 @@ impl Connection {
     async fn flush(&mut self, buffers: &mut Buffers) -> io::Result<()> {
         self.client.publish_buffers(&buffers.decoder, &buffers.out);
         let out = &mut buffers.out;
-        let hard = self.local.server.config.live().output_hard();
+        let listens = self.client.subscriptions.is_some();
+        let hard = self.local.server.config.live().output_limit(listens).hard;
         if hard != 0 && out.pending() as u64 > hard {
             seats::complain(self.client.id);
             return Err(io::ErrorKind::Other.into());

@@ -11,6 +11,7 @@ use std::os::fd::RawFd;
 use std::sync::Arc;
 
 use crate::command::blocking::{End, Waiter};
+use crate::command::pubsub::{Scope, Subscriptions};
 use crate::command::state::Server;
 use crate::command::transaction::{Multi, Watching};
 use crate::protocol::decoder::Decoder;
@@ -75,6 +76,10 @@ pub struct Client {
     pub no_touch: bool,
     /// What it has queued since MULTI.
     pub multi: Option<Box<Multi>>,
+    /// What it listens to, if anything.
+    pub subscriptions: Option<Box<Subscriptions>>,
+    /// Where its worker finds its connection.
+    pub seat: usize,
     /// What it watches.
     pub watching: Option<Box<Watching>>,
     /// Its command waits for data.
@@ -121,6 +126,8 @@ impl Client {
             no_evict: false,
             no_touch: false,
             multi: None,
+            subscriptions: None,
+            seat: 0,
             watching: None,
             waiting: None,
             held: false,
@@ -137,10 +144,10 @@ impl Client {
         self.closing
     }
 
-    /// Whether its commands run at once and are answered.
+    /// Whether its commands run at once, all of them, and are answered.
     #[inline]
     pub fn is_plain(&self) -> bool {
-        self.replies.on() && self.multi.is_none()
+        self.replies.on() && self.multi.is_none() && self.subscriptions.is_none()
     }
 
     /// Leaves the transaction, if there is one, and forgets the watched keys.
@@ -184,6 +191,10 @@ impl Client {
         seen.db.store(self.db as u32, Ordering::Relaxed);
         seen.command.store(u32::from(self.last_command), Ordering::Relaxed);
         seen.marks.store(self.marks().bits(), Ordering::Relaxed);
+        let count = |scope| self.subscriptions.as_ref().map_or(0, |all| all.len_of(scope));
+        for (shown, scope) in seen.subscriptions.iter().zip([Scope::Channel, Scope::Pattern, Scope::Shard]) {
+            shown.store(count(scope), Ordering::Relaxed);
+        }
         let watched = self.watching.as_ref().map_or(0, |watching| watching.len());
         seen.watched.store(watched as u32, Ordering::Relaxed);
         if let Some(multi) = &self.multi {
@@ -206,6 +217,7 @@ impl Client {
         marks.set(Marks::RESP3, self.resp3);
         marks.set(Marks::NO_EVICT, self.no_evict);
         marks.set(Marks::NO_TOUCH, self.no_touch);
+        marks.set(Marks::LISTENS, self.subscriptions.is_some());
         marks.set(Marks::MULTI, self.multi.is_some());
         marks.set(Marks::DIRTY, self.watching.as_ref().is_some_and(|watching| watching.is_dirty()));
         marks.set(Marks::BLOCKED, self.held || self.waiting.is_some());

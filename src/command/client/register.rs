@@ -39,8 +39,10 @@ bitflags! {
         const CLOSING = 1 << 4;
         /// It has said MULTI.
         const MULTI = 1 << 5;
+        /// It listens to channels.
+        const LISTENS = 1 << 6;
         /// Something that it watches has changed.
-        const DIRTY = 1 << 6;
+        const DIRTY = 1 << 7;
     }
 }
 
@@ -85,6 +87,8 @@ pub struct Seen {
     pub queued: AtomicUsize,
     /// Bytes of them; of no meaning without [`Marks::MULTI`].
     pub queued_memory: AtomicUsize,
+    /// How many channels, patterns and channels of shards it listens to.
+    pub subscriptions: [AtomicUsize; 3],
     /// Received bytes that are no complete command yet.
     pub unparsed: AtomicUsize,
     /// Bytes allocated for what is received.
@@ -124,6 +128,7 @@ impl Shared {
             watched: AtomicU32::new(0),
             queued: AtomicUsize::new(0),
             queued_memory: AtomicUsize::new(0),
+            subscriptions: Default::default(),
             unparsed: AtomicUsize::new(0),
             input_memory: AtomicUsize::new(0),
             unsent: AtomicUsize::new(0),
@@ -153,7 +158,7 @@ impl Shared {
 
     /// What it is to the server.
     pub fn kind(&self) -> Kind {
-        Kind::Normal
+        if self.marks().contains(Marks::LISTENS) { Kind::Pubsub } else { Kind::Normal }
     }
 
     /// Whether somebody ended it: its task must not run another command.

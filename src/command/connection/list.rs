@@ -63,7 +63,7 @@ fn chosen(ctx: &Ctx<'_>) -> Result<Vec<Arc<Shared>>, String> {
 
 /// One client's line, as Redis writes it.
 ///
-/// Subscriptions and queues of large replies have the values of a client without any.
+/// Queues of large replies have the values of a client without any.
 fn append_line(text: &mut Vec<u8>, client: &Shared, now: u64) {
     let names = client.names().clone();
     let (id, addr, laddr, fd) = (client.id, &client.addr, &client.laddr, client.fd());
@@ -84,7 +84,9 @@ fn append_activity(text: &mut Vec<u8>, client: &Shared, now: u64) {
     let age = now.saturating_sub(client.joined_ms) / 1000;
     let idle = now.saturating_sub(client.seen.active_ms.load(Ordering::Relaxed)) / 1000;
     let (flags, db) = (flags(client.marks()), client.seen.db.load(Ordering::Relaxed));
-    let _ = write!(text, " age={age} idle={idle} flags={flags} db={db} sub=0 psub=0 ssub=0 multi=");
+    let [sub, psub, ssub] = client.seen.subscriptions.each_ref().map(|count| count.load(Ordering::Relaxed));
+    let _ =
+        write!(text, " age={age} idle={idle} flags={flags} db={db} sub={sub} psub={psub} ssub={ssub} multi=");
     let _ = match client.marks().contains(Marks::MULTI) {
         true => write!(text, "{}", client.seen.queued.load(Ordering::Relaxed)),
         false => write!(text, "-1"),
@@ -93,7 +95,8 @@ fn append_activity(text: &mut Vec<u8>, client: &Shared, now: u64) {
 }
 
 fn flags(marks: Marks) -> String {
-    const LETTERS: [(Marks, char); 6] = [
+    const LETTERS: [(Marks, char); 7] = [
+        (Marks::LISTENS, 'P'),
         (Marks::MULTI, 'x'),
         (Marks::BLOCKED, 'b'),
         (Marks::DIRTY, 'd'),

@@ -28,7 +28,7 @@ use super::footprint::Footprint;
 use super::state::{Server, unix_ms};
 use super::table::{Command, Flags, registry};
 use super::transaction::{self, Admission};
-use super::{container, error};
+use super::{container, error, pubsub};
 use crate::keyspace::bucket::Bucket;
 use crate::keyspace::entry::Entry;
 use crate::keyspace::gate::{Closed, Section, Snapshot, stripe_of};
@@ -284,7 +284,7 @@ impl Worker {
 
     // -- running ------------------------------------------------------------------------------------------------
 
-    /// A command of a client that has said `CLIENT REPLY OFF` or `SKIP`, or MULTI.
+    /// A command of a client that has said `CLIENT REPLY OFF` or `SKIP`, or MULTI, or listens to channels.
     #[cold]
     fn run_unplain(
         &mut self,
@@ -298,7 +298,14 @@ impl Worker {
         let muted = !client.replies.on();
         client.replies.begin();
         let mark = out.checkpoint();
-        if client.multi.is_some() {
+        let listens = client.subscriptions.is_some() && !client.resp3;
+        if let Some((id, command)) = prepared.command
+            && listens
+            && !pubsub::is_allowed_while_listening(command)
+        {
+            Reply::new(out, false).error(&pubsub::refusal(command));
+            run.count_refusal(Some(id), out);
+        } else if client.multi.is_some() {
             self.run_in_multi(run, table, client, args, prepared, out)?;
         } else {
             self.run_one(run, table, client, args, prepared, out)?;
@@ -503,7 +510,7 @@ impl Prepared {
         let command = registry().resolve(args);
         let mut prepared = Prepared { command, key_at: 0, hash: 0, bucket: None, entry: None };
         if let Some((_, command)) = command
-            && let Some(at) = single_key(command, args.len())
+            && let Some(at) = single_key(command, args)
             && let Some(key) = args.get(at)
         {
             prepared.key_at = at;
@@ -515,12 +522,13 @@ impl Prepared {
 
 /// The argument of a call's only key, if it has exactly one and one step on it is all that the command does.
 #[inline]
-fn single_key(command: &Command, words: usize) -> Option<usize> {
+fn single_key(command: &Command, args: Args<'_>) -> Option<usize> {
     let [spec] = command.keys else { return None };
     if command.flags.intersects(Flags::EXCLUSIVE.union(Flags::SECTION)) {
         return None;
     }
-    spec.fixed().or_else(|| spec.only_key_of(words))
+    let only = || spec.only_key_of(args.len()).or_else(|| spec.only_key_behind_options(args));
+    spec.fixed().or_else(only)
 }
 
 #[cfg(test)]

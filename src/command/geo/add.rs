@@ -20,7 +20,7 @@ pub(super) fn geoadd(ctx: &mut Ctx<'_>) {
         first += 1;
     }
     let words = ctx.args.slice_from(first);
-    if words.len() % 3 != 0 || (options.nx && options.xx) {
+    if !words.len().is_multiple_of(3) || (options.nx && options.xx) {
         return ctx.reply.error(error::SYNTAX);
     }
     let mut pairs = Vec::with_capacity(words.len() / 3);

@@ -1,6 +1,7 @@
 //! Keys that change their name or database, or are copied. All of it happens in a section over the keys concerned.
 
 use super::databases;
+use crate::command::notify::Events;
 use crate::command::{Ctx, error};
 use crate::keyspace::{Live, Space};
 use crate::protocol::args::eq_ignore_case;
@@ -30,7 +31,12 @@ fn renamed(ctx: &Ctx<'_>, overwrite: bool) -> Result<bool, &'static str> {
     if ctx.arg(1) == ctx.arg(2) || (!overwrite && ctx.space.exists(ctx.key(2))) {
         return Ok(false);
     }
-    Ok(ctx.space.relocate(ctx.key(1), ctx.space, ctx.key(2)))
+    let done = ctx.space.relocate(ctx.key(1), ctx.space, ctx.key(2));
+    if done {
+        ctx.notify(Events::GENERIC, "rename_from", ctx.arg(1));
+        ctx.notify(Events::GENERIC, "rename_to", ctx.arg(2));
+    }
+    Ok(done)
 }
 
 pub(super) fn move_to(ctx: &mut Ctx<'_>) {
@@ -47,7 +53,12 @@ fn moved(ctx: &Ctx<'_>) -> Result<bool, &'static str> {
     }
     let there = ctx.space.other(db);
     let to = there.key(ctx.arg(1));
-    Ok(!there.exists(to) && ctx.space.relocate(ctx.key(1), &there, to))
+    let done = !there.exists(to) && ctx.space.relocate(ctx.key(1), &there, to);
+    if done {
+        ctx.notify(Events::GENERIC, "move_from", ctx.arg(1));
+        ctx.notify_in(db, Events::GENERIC, "move_to", ctx.arg(1));
+    }
+    Ok(done)
 }
 
 /// What COPY's options say.
@@ -70,7 +81,11 @@ fn copied(ctx: &Ctx<'_>) -> Result<bool, &'static str> {
     }
     let there = ctx.space.other(options.db);
     let Some(live) = ctx.space.read(ctx.key(1)) else { return Ok(false) };
-    Ok(place(&there, ctx.arg(2), &live, options.replace))
+    let done = place(&there, ctx.arg(2), &live, options.replace);
+    if done {
+        ctx.notify_in(options.db, Events::GENERIC, "copy_to", ctx.arg(2));
+    }
+    Ok(done)
 }
 
 fn copy_options(ctx: &Ctx<'_>) -> Result<Options, &'static str> {

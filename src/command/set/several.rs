@@ -12,7 +12,7 @@ use crate::value::packed::{Digits, Item};
 use crate::value::set::{Set, SetRef};
 use crate::value::word::NO_EXPIRY;
 
-/// The sets at `count` keys from argument `first` on.
+/// The sets at the keys, none for those that are absent.
 fn views<'h>(held: &'h Held<'_>) -> Result<Vec<Option<SetRef<'h>>>, WrongType> {
     (0..held.len()).map(|index| held.view::<Set>(index)).collect()
 }

@@ -76,13 +76,13 @@ impl Options {
     }
 
     fn check(&self, words: usize) -> Answer<()> {
-        if words == 0 || words % 2 != 0 {
+        if words == 0 || !words.is_multiple_of(2) {
             return Err(error::SYNTAX);
         }
         if self.nx && self.xx {
             return Err(NX_AND_XX);
         }
-        if (self.gt && self.nx) || (self.lt && self.nx) || (self.gt && self.lt) {
+        if [self.gt, self.lt, self.nx].into_iter().filter(|option| *option).count() > 1 {
             return Err(GT_LT_NX);
         }
         if self.incr && words > 2 {

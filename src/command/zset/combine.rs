@@ -3,7 +3,9 @@
 //! Keys are looked at one after the other, never two at a time: the result so far is a copy that each key adds to or
 //! takes from. The executor sees to it that nobody writes any of them meanwhile.
 
-use std::collections::HashMap;
+use std::collections::HashMap as StdMap;
+
+use foldhash::quality::RandomState;
 
 use super::range::store;
 use super::{Answer, answering, limits, reply_pairs, wrong_type};
@@ -17,6 +19,9 @@ use crate::value::zset::{ZRef, ZSet};
 
 const NOT_A_WEIGHT: &str = "ERR weight value is not a float";
 const NEGATIVE_LIMIT: &str = "ERR LIMIT can't be negative";
+
+/// Members with their scores.
+type HashMap = StdMap<Vec<u8>, f64, RandomState>;
 
 /// What is made of the keys.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -138,7 +143,7 @@ impl Query {
     }
 
     /// The result, in no order.
-    fn run(mut self, ctx: &Ctx<'_>) -> Answer<HashMap<Vec<u8>, f64>> {
+    fn run(mut self, ctx: &Ctx<'_>) -> Answer<HashMap> {
         if self.operation != Operation::Difference {
             // From the smallest on, as sums of floating point numbers depend on the order.
             self.sources.sort_by_key(|source| source.len);
@@ -150,15 +155,15 @@ impl Query {
         }
     }
 
-    fn union(&self, ctx: &Ctx<'_>) -> Answer<HashMap<Vec<u8>, f64>> {
-        let mut result: HashMap<Vec<u8>, f64> = HashMap::new();
+    fn union(&self, ctx: &Ctx<'_>) -> Answer<HashMap> {
+        let mut result: HashMap = HashMap::default();
         for source in &self.sources {
             source.look(ctx, |members| {
                 members.for_each(|member, score| {
-                    let given = self.aggregate.weighed(score, source.weight);
+                    let given = number(self.aggregate.weighed(score, source.weight));
                     match result.get_mut(member) {
                         Some(sum) => *sum = self.aggregate.join(*sum, given),
-                        None => drop(result.insert(member.to_vec(), number(given))),
+                        None => drop(result.insert(member.to_vec(), given)),
                     }
                 });
             })?;
@@ -167,9 +172,9 @@ impl Query {
     }
 
     /// The members of the first key.
-    fn begin(&self, ctx: &Ctx<'_>) -> Answer<HashMap<Vec<u8>, f64>> {
+    fn begin(&self, ctx: &Ctx<'_>) -> Answer<HashMap> {
         let first = self.sources[0];
-        let mut result = HashMap::with_capacity(first.len);
+        let mut result = HashMap::with_capacity_and_hasher(first.len, RandomState::default());
         first.look(ctx, |members| {
             members.for_each(|member, score| {
                 result.insert(member.to_vec(), number(self.aggregate.weighed(score, first.weight)));
@@ -178,9 +183,9 @@ impl Query {
         Ok(result)
     }
 
-    fn intersection(&self, ctx: &Ctx<'_>) -> Answer<HashMap<Vec<u8>, f64>> {
+    fn intersection(&self, ctx: &Ctx<'_>) -> Answer<HashMap> {
         if self.sources[0].len == 0 {
-            return Ok(HashMap::new());
+            return Ok(HashMap::default());
         }
         let mut result = self.begin(ctx)?;
         for source in &self.sources[1..] {
@@ -197,7 +202,7 @@ impl Query {
         Ok(result)
     }
 
-    fn difference(&self, ctx: &Ctx<'_>) -> Answer<HashMap<Vec<u8>, f64>> {
+    fn difference(&self, ctx: &Ctx<'_>) -> Answer<HashMap> {
         let mut result = self.begin(ctx)?;
         for source in &self.sources[1..] {
             if result.is_empty() {
@@ -205,7 +210,9 @@ impl Query {
             }
             source.look(ctx, |members| {
                 if source.len < result.len() {
-                    members.for_each(|member, _| drop(result.remove(member)));
+                    members.for_each(|member, _| {
+                        result.remove(member);
+                    });
                 } else {
                     result.retain(|member, _| members.score(member).is_none());
                 }
@@ -289,7 +296,7 @@ const fn form(operation: Operation, stores: bool) -> Form {
 }
 
 /// Reads the arguments and combines the keys; none if the error is written.
-fn combine(ctx: &mut Ctx<'_>, form: Form) -> Answer<Option<(HashMap<Vec<u8>, f64>, bool)>> {
+fn combine(ctx: &mut Ctx<'_>, form: Form) -> Answer<Option<(HashMap, bool)>> {
     let query = match Query::parse(ctx, form, if form.stores { 2 } else { 1 })? {
         Ok(query) => query,
         Err(text) => {

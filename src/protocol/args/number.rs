@@ -36,6 +36,34 @@ pub fn parse_u64(text: &[u8]) -> Option<u64> {
     })
 }
 
+/// An unsigned integer as lenient as C's `strtoull`: besides canonical ones spaces in front, a `+`, leading zeros, and
+/// `-` in front of what is no canonical integer, which then counts down from zero. Redis reads the parts of stream ids
+/// so.
+pub fn parse_u64_loose(text: &[u8]) -> Option<u64> {
+    if let Some(canonical) = parse_u64(text) {
+        return Some(canonical);
+    }
+    if parse_i64(text).is_some() {
+        return None;
+    }
+    // C's spaces are these and the vertical tab.
+    let text = match text.iter().position(|byte| !byte.is_ascii_whitespace() && *byte != 0x0b) {
+        Some(start) => &text[start..],
+        None => return None,
+    };
+    let (negative, digits) = match text {
+        [b'-', rest @ ..] => (true, rest),
+        [b'+', rest @ ..] => (false, rest),
+        _ => (false, text),
+    };
+    let zeros = digits.iter().take_while(|byte| **byte == b'0').count();
+    let magnitude = match &digits[zeros..] {
+        [] if zeros > 0 => 0,
+        digits => parse_u64(digits)?,
+    };
+    Some(if negative { magnitude.wrapping_neg() } else { magnitude })
+}
+
 /// A double as C's `strtod` reads it in full: decimal or hexadecimal, `inf` and `infinity` in any case.
 ///
 /// Refused are `nan`, spaces, trailing bytes, and numbers whose magnitude overflows or vanishes to zero.
@@ -172,6 +200,26 @@ mod tests {
         assert_eq!(parse_u64(b"18446744073709551616"), None);
         assert_eq!(parse_u64(b"99999999999999999999"), None);
         assert_eq!(parse_u64(b"100000000000000000000"), None);
+    }
+
+    #[test]
+    fn loose_integers_as_strtoull_reads_them() {
+        let good = [
+            ("7", 7),
+            ("007", 7),
+            ("+5", 5),
+            (" \t5", 5),
+            ("-0", 0),
+            ("-01", u64::MAX),
+            ("18446744073709551615", u64::MAX),
+            ("000018446744073709551615", u64::MAX),
+        ];
+        for (text, value) in good {
+            assert_eq!(parse_u64_loose(text.as_bytes()), Some(value), "{text}");
+        }
+        for text in ["", " ", "-", "+", "-5", "5 ", "5x", "x", "+-5", "18446744073709551616", "0x10", "1-1"] {
+            assert_eq!(parse_u64_loose(text.as_bytes()), None, "{text}");
+        }
     }
 
     #[test]

@@ -194,7 +194,22 @@ impl<'a> Reply<'a> {
 
     /// Makes the `count` replies that were written since `start` an array.
     pub fn end_array(&mut self, start: Mark, count: usize) {
-        self.out.insert(start, format!("*{count}\r\n").as_bytes());
+        self.insert_header(start, b'*', count);
+    }
+
+    /// Makes the replies that were written since `start` a map of `count` pairs; in RESP2 an array of twice as many.
+    pub fn end_map(&mut self, start: Mark, count: usize) {
+        if self.resp3 {
+            self.insert_header(start, b'%', count);
+        } else {
+            self.insert_header(start, b'*', 2 * count);
+        }
+    }
+
+    fn insert_header(&mut self, start: Mark, kind: u8, count: usize) {
+        let mut buffer = itoa::Buffer::new();
+        let digits = buffer.format(count).as_bytes();
+        self.out.insert(start, &[&[kind], digits, b"\r\n"].concat());
     }
 
     /// Makes the `count` replies that were written since `start` a set; in RESP2 an array.

@@ -74,6 +74,12 @@ impl Output {
         Mark { bytes: self.bytes.len(), large: self.large.len() }
     }
 
+    /// Bytes that have been written since `mark`.
+    pub fn since(&self, mark: Mark) -> usize {
+        let large = self.large.iter().skip(mark.large).map(|(_, value)| value.len());
+        self.bytes.len() - mark.bytes + large.sum::<usize>()
+    }
+
     /// Throws away what has been written since `mark`: the command will run again.
     pub fn rollback(&mut self, mark: Mark) {
         self.bytes.truncate(mark.bytes);

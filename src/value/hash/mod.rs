@@ -77,10 +77,10 @@ impl Hash {
     #[inline]
     pub fn set(&mut self, name: &[u8], value: &[u8], ttl: Ttl, now: u64, limits: Limits) -> bool {
         if let Repr::Packed(packed) = &mut self.0 {
-            if name.len() <= limits.value && value.len() <= limits.value {
-                if let Some(new) = set_packed(packed, name, value, ttl, now, limits.entries) {
-                    return new;
-                }
+            if name.len().max(value.len()) <= limits.value
+                && let Some(new) = set_packed(packed, name, value, ttl, now, limits.entries)
+            {
+                return new;
             }
             self.unpack();
         }

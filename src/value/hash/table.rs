@@ -39,7 +39,7 @@ impl Table {
     pub(super) fn heap_bytes(&self) -> usize {
         let sample = self.dict.iter().take(SAMPLE).map(Field::heap_bytes);
         let (count, bytes) = sample.fold((0, 0), |(count, bytes), size| (count + 1, bytes + size));
-        let fields = if count == 0 { 0 } else { bytes * self.dict.len() / count };
+        let fields = (bytes * self.dict.len()).checked_div(count).unwrap_or(0);
         let queue = self.queue.as_ref().map_or(0, |queue| size_of::<Queue>() + 16 * queue.places.capacity());
         size_of::<Table>() + self.dict.heap_bytes() + fields + queue
     }

@@ -126,6 +126,21 @@ impl<'a> HashRef<'a> {
         counted.filter(|(n, _)| random().is_multiple_of(*n)).last().map(|(_, pair)| pair)
     }
 
+    /// `count` fields, each drawn as [`HashRef::random`] does; none if there is none.
+    pub fn draw(self, count: usize, now: u64, random: &mut impl FnMut() -> u64) -> Vec<Pair<'a>> {
+        if let Form::Table(table) = self.0
+            && !table.next_deadline().is_some_and(|next| is_over(next, now))
+        {
+            return (0..count).map_while(|_| self.random(now, random)).collect();
+        }
+        let all: Vec<Pair<'a>> = self.iter(now).collect();
+        if all.is_empty() {
+            all
+        } else {
+            (0..count).map(|_| all[(random() % all.len() as u64) as usize]).collect()
+        }
+    }
+
     /// `count` different fields, or all if there are fewer: every choice is as likely as any other.
     pub fn sample(self, count: usize, now: u64, random: &mut impl FnMut() -> u64) -> Vec<Pair<'a>> {
         match self.0 {

@@ -109,12 +109,14 @@ pub struct Ints {
     bytes: Vec<u8>,
 }
 
-impl Ints {
+impl Default for Ints {
     /// An empty one.
-    pub fn new() -> Ints {
+    fn default() -> Ints {
         Ints { width: Width::Two, bytes: Vec::new() }
     }
+}
 
+impl Ints {
     /// The array of these sorted little-endian bytes.
     pub fn from_bytes(width: Width, bytes: Vec<u8>) -> Ints {
         Ints { width, bytes }
@@ -191,7 +193,7 @@ mod tests {
     proptest! {
         #[test]
         fn an_array_is_a_sorted_set(steps in proptest::collection::vec((any::<bool>(), int()), 0..200)) {
-            let (mut ints, mut model) = (Ints::new(), BTreeSet::new());
+            let (mut ints, mut model) = (Ints::default(), BTreeSet::new());
             for (add, int) in steps {
                 if add {
                     prop_assert_eq!(ints.insert(int), model.insert(int));
@@ -208,7 +210,7 @@ mod tests {
 
     #[test]
     fn the_widest_decides() {
-        let mut ints = Ints::new();
+        let mut ints = Ints::default();
         for (int, width) in [(1, 2), (-32_768, 2), (32_768, 4), (2, 4), (1 << 31, 8), (i64::MIN, 8)] {
             assert!(ints.insert(int));
             assert_eq!(ints.width().bytes(), width);

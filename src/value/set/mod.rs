@@ -60,7 +60,7 @@ pub enum Set {
 
 impl Set {
     fn new_ints() -> Set {
-        Set::Ints(Ints::new())
+        Set::Ints(Ints::default())
     }
 
     fn new_packed() -> Set {
@@ -183,7 +183,7 @@ impl Set {
         if matches!(view, SetRef::Ints(_)) || view.len() > limits.ints {
             return;
         }
-        let mut ints = Ints::new();
+        let mut ints = Ints::default();
         for member in view.iter() {
             let Some(int) = as_int(member) else { return };
             ints.insert(int);

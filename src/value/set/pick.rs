@@ -51,7 +51,7 @@ pub enum Popped {
 
 /// A number below `limit`, of 64 random bits.
 fn below(random: u64, limit: usize) -> usize {
-    (u128::from(random) * limit as u128 >> 64) as usize
+    ((u128::from(random) * limit as u128) >> 64) as usize
 }
 
 impl Set {

@@ -5,7 +5,8 @@ use proptest::prelude::*;
 
 const LIMITS: Limits = Limits { entries: 24, value: 8 };
 
-type Model = Vec<(f64, Vec<u8>)>;
+type Slot = (f64, Vec<u8>);
+type Model = Vec<Slot>;
 
 fn put(model: &mut Model, member: &[u8], score: f64) {
     model.retain(|(_, other)| other != member);
@@ -41,7 +42,7 @@ fn check(set: &ZSet, model: &Model) {
 fn check_edges(set: &ZSet, model: &Model, score: f64, member: &[u8]) {
     let view = set.view();
     for behind in [false, true] {
-        let before = |edge: &dyn Fn(&(f64, Vec<u8>)) -> bool| model.iter().filter(|pair| edge(pair)).count();
+        let before = |edge: &dyn Fn(&Slot) -> bool| model.iter().filter(|pair| edge(pair)).count();
         let by_score = before(&|(s, _)| *s < score || (behind && *s == score));
         assert_eq!(view.count_before(&ScoreEdge { score, behind }), by_score);
         let by_slot =
