@@ -25,10 +25,12 @@ const HISTORIES: usize = 300;
 pub struct Dice(u64);
 
 impl Dice {
+    /// One that begins at a seed.
     pub fn new(seed: u64) -> Dice {
         Dice(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
     }
 
+    /// A number below `sides`.
     pub fn roll(&mut self, sides: u64) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
