@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::Pair;
-use crate::value::packed::{Item, Items, item, items, replace};
+use crate::value::packed::{Item, Items, item, items};
 use crate::value::word::{ExpireAt, NO_EXPIRY};
 
 /// The packed form without deadlines.
@@ -107,13 +107,20 @@ impl Packed {
 
     /// Puts a value and a deadline behind the name at `found`.
     pub fn replace(&mut self, found: &Found, value: &[u8], deadline: ExpireAt) {
-        if !self.timed {
-            return replace(&mut self.run, found.rest.clone(), Item::of(value));
+        // What is new is written behind the end and moved from there, which takes no buffer of its own.
+        let (start, end, old) = (found.rest.start, self.run.len(), found.rest.len());
+        Item::of(value).push(&mut self.run);
+        if self.timed {
+            deadline_item(deadline).push(&mut self.run);
         }
-        let mut rest = Vec::with_capacity(value.len() + 16);
-        Item::of(value).push(&mut rest);
-        deadline_item(deadline).push(&mut rest);
-        self.run.splice(found.rest.clone(), rest);
+        let new = self.run.len() - end;
+        if new == old {
+            self.run.copy_within(end.., start);
+            self.run.truncate(end);
+        } else {
+            self.run[start..].rotate_right(new);
+            self.run.drain(start + new..start + new + old);
+        }
     }
 
     /// Appends a field that is not there.
