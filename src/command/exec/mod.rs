@@ -116,12 +116,20 @@ enum Ran {
     Strayed,
 }
 
-/// How a write of one key went.
-enum Wrote {
+/// How a command on one key went.
+enum Single {
     /// It has replied.
     Done,
-    /// Clients wait for data at the stripe: it has to run in a section, which serves them.
-    Awaited,
+    /// It has to run in a section: clients wait for data at the stripe, which the section serves, or it has to wait
+    /// itself, and has written no reply.
+    NeedsSection,
+}
+
+impl Single {
+    #[inline]
+    fn waiting(waits: bool) -> Single {
+        if waits { Single::NeedsSection } else { Single::Done }
+    }
 }
 
 /// What a call finds around it.
@@ -408,13 +416,14 @@ impl Worker {
             return self.run_many(run, client, args, command, out);
         }
         let key = run.key(table, client, &prepared, args);
-        if command.writes() {
-            match run.write_one(client, args, command, (prepared.key_at, key), out)? {
-                Wrote::Done => Ok(()),
-                Wrote::Awaited => self.run_many(run, client, args, command, out),
-            }
+        let ran = if command.writes() {
+            run.write_one(client, args, command, (prepared.key_at, key), out)?
         } else {
-            Ok(run.read_one(client, args, command, (prepared.key_at, key), out)?)
+            run.read_one(client, args, command, (prepared.key_at, key), out)?
+        };
+        match ran {
+            Single::Done => Ok(()),
+            Single::NeedsSection => self.run_many(run, client, args, command, out),
         }
     }
 
