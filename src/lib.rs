@@ -48,6 +48,7 @@ pub mod glob;
 pub mod keyspace;
 pub mod limits;
 pub mod logging;
+pub mod lua;
 pub mod memory;
 pub mod net;
 pub mod protocol;
