@@ -9,9 +9,11 @@ pub mod container;
 pub mod error;
 pub mod exec;
 pub mod expire;
+pub mod footprint;
 pub mod hyperloglog;
 pub mod key;
 pub mod keys;
+pub mod nested;
 pub mod pause;
 pub mod server;
 pub mod state;
@@ -19,11 +21,14 @@ pub mod stats;
 pub mod string;
 pub mod table;
 pub mod ticks;
+pub mod transaction;
 
 use client::Client;
+use nested::Caller;
 use state::Server;
 use table::Command;
 
+use crate::keyspace::gate::Section;
 use crate::keyspace::{Key, Space};
 use crate::protocol::args::Args;
 use crate::protocol::reply::Reply;
@@ -35,6 +40,7 @@ pub(crate) const FAMILIES: &[&[Command]] = &[
     expire::COMMANDS,
     hyperloglog::COMMANDS,
     connection::COMMANDS,
+    transaction::COMMANDS,
     server::COMMANDS,
     #[cfg(test)]
     exec::tests::COMMANDS,
@@ -54,6 +60,13 @@ pub struct Ctx<'a> {
     pub reply: Reply<'a>,
     /// The command that is running (of a container: the subcommand).
     pub command: &'static Command,
+    /// The section that the command runs in, if it does.
+    pub section: Option<&'a Section<'a>>,
+    /// Who runs the command.
+    pub caller: Caller,
+    /// Set by a handler that needs keys it could not name before: its reply is thrown away, and it is called again
+    /// with everything closed. It must not have changed anything yet, and it must be its client's own command.
+    pub strayed: bool,
     /// The first key as the batch looked it up, with the number of its argument.
     first_key: Option<(usize, Key<'a>)>,
 }

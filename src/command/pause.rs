@@ -12,7 +12,7 @@ use crossbeam_utils::CachePadded;
 use tokio::sync::Notify;
 
 use super::state::unix_ms;
-use super::table::{Command, Flags};
+use super::table::Flags;
 use crate::sync::{AtomicU64, Ordering};
 
 /// Whom a pause stops.
@@ -56,21 +56,21 @@ impl Pause {
         self.word.load(Ordering::Acquire) >> 1 > now
     }
 
-    /// Whether `command` must wait.
+    /// Whether a command with these flags must wait.
     #[inline]
-    pub fn holds(&self, command: &Command, now: u64) -> bool {
+    pub fn holds(&self, flags: Flags, now: u64) -> bool {
         // Ordering: Acquire, see `begin`.
         let word = self.word.load(Ordering::Acquire);
-        word != 0 && self.holds_now(word, command, now)
+        word != 0 && self.holds_now(word, flags, now)
     }
 
     #[cold]
-    fn holds_now(&self, word: u64, command: &Command, now: u64) -> bool {
+    fn holds_now(&self, word: u64, flags: Flags, now: u64) -> bool {
         if word >> 1 <= now {
             self.forget_past(now);
             return false;
         }
-        word & ALL != 0 || command.flags.intersects(Flags::WRITE.union(Flags::MAY_REPLICATE))
+        word & ALL != 0 || flags.intersects(Flags::WRITE.union(Flags::MAY_REPLICATE))
     }
 
     /// Makes the way past a pause that is over as short as without one.
@@ -102,14 +102,14 @@ mod tests {
     use super::*;
     use crate::command::table::registry;
 
-    fn command(name: &str) -> &'static Command {
-        registry().find(name.as_bytes()).expect("in the table").1
+    fn flags(name: &str) -> Flags {
+        registry().find(name.as_bytes()).expect("in the table").1.flags
     }
 
     #[test]
     fn the_later_deadline_and_the_stricter_mode_hold() {
         let (pause, now) = (Pause::default(), unix_ms());
-        let (get, set) = (command("get"), command("set"));
+        let (get, set) = (flags("get"), flags("set"));
         pause.begin(now + 10_000, Mode::Write);
         assert!(pause.holds(set, now) && !pause.holds(get, now));
         pause.begin(now + 5_000, Mode::All);

@@ -6,7 +6,10 @@ use std::sync::OnceLock;
 use bitflags::bitflags;
 
 use super::Ctx;
+use super::client::Client;
+use super::footprint::{Footprint, Setting};
 use super::keys::KeySpec;
+use super::state::Server;
 use crate::protocol::args::{Args, eq_ignore_case};
 
 bitflags! {
@@ -55,7 +58,15 @@ bitflags! {
         const STABLE = 1 << 19;
         /// Takes several steps on its only key: runs with the key's stripe closed instead of announced.
         const EXCLUSIVE = 1 << 20;
+        /// Runs in a section even though it only reads: it registers something there, or runs commands of its own.
+        const SECTION = 1 << 21;
     }
+}
+
+impl Flags {
+    /// Those that are the gate's business and no client's.
+    pub const INTERNAL: Flags =
+        Flags::CLOSES_ALL.union(Flags::STABLE).union(Flags::EXCLUSIVE).union(Flags::SECTION);
 }
 
 bitflags! {
@@ -120,6 +131,9 @@ pub struct Docs {
     pub syntax: &'static str,
 }
 
+/// Adds what a call works on besides the keys of its specifications.
+pub type AddFootprint = fn(&Server, &Client, Args<'_>, Setting, &mut Footprint);
+
 /// A handler writes exactly one reply (or as many as its protocol says) to the context.
 pub type Handler = fn(&mut Ctx<'_>);
 
@@ -137,6 +151,8 @@ pub struct Command {
     own_categories: Categories,
     /// Where its keys are.
     pub keys: &'static [KeySpec],
+    /// What it works on besides these keys, if only its arguments or its client can tell.
+    pub footprint: Option<AddFootprint>,
     /// What runs it.
     pub handler: Handler,
     /// What COMMAND DOCS says.
@@ -165,6 +181,7 @@ impl Command {
             flags,
             own_categories: categories,
             keys,
+            footprint: None,
             handler,
             docs,
             group: "generic",
@@ -183,6 +200,12 @@ impl Command {
     ) -> Command {
         self.group = group;
         self.docs = Docs { since, summary, complexity, syntax };
+        self
+    }
+
+    /// The same command, which works on more than the keys of its specifications.
+    pub const fn works_on(mut self, footprint: AddFootprint) -> Command {
+        self.footprint = Some(footprint);
         self
     }
 

@@ -22,11 +22,14 @@
 //!    its answers stood together at one instant.
 //! 7. Sleepers set `WAITERS` while they hold the registry's lock and look at `CLOSED` again with the same operation;
 //!    the opener clears both bits with one operation and, if it cleared `WAITERS`, takes that lock and wakes them.
+//! 8. A section may close further stripes in any order, as long as it does not wait for another section to open one:
+//!    it takes the stripe at once or learns that it cannot. It waits only for announced writers, who wait for nobody.
 //!
 //! Rules 1 and 2 are the store-buffering pattern: both sides write their word, pass a sequentially consistent fence,
 //! and read the other's, so at least one sees the other. Rule 5 needs no fence because the section's writes were
 //! released after its `CLOSED`: seeing one of them makes the bit (or its later clearing) visible.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::task::{Context, Poll, Waker};
 
@@ -96,7 +99,8 @@ pub struct Announced<'g> {
 pub struct Section<'g> {
     gate: &'g Gate,
     lane: usize,
-    stripes: Vec<Stripe>,
+    /// In ascending order.
+    stripes: RefCell<Vec<Stripe>>,
     all: bool,
 }
 
@@ -159,13 +163,20 @@ impl Gate {
     pub fn close(&self, lane: usize, stripes: Vec<Stripe>) -> Result<Section<'_>, Closed> {
         debug_assert!(stripes.is_sorted() && stripes.windows(2).all(|w| w[0] != w[1]));
         announce(&self.lanes[lane], SECTION | BUSY);
-        let mut section =
-            Section { gate: self, lane, stripes: Vec::with_capacity(stripes.len()), all: false };
+        let mut section = Section { gate: self, lane, stripes: RefCell::default(), all: false };
         self.check_all()?;
+        let held = section.stripes.get_mut();
+        held.reserve(stripes.len());
         for stripe in stripes {
             self.close_word(Closed::One(stripe))?;
-            section.stripes.push(stripe);
+            held.push(stripe);
         }
+        self.wait_for_writers(lane, held);
+        Ok(section)
+    }
+
+    /// Waits until no other lane announces one of `closed`, which are sorted.
+    fn wait_for_writers(&self, lane: usize, closed: &[Stripe]) {
         fence(Ordering::SeqCst);
         for (other, word) in self.lanes.iter().enumerate() {
             if other != lane {
@@ -173,11 +184,10 @@ impl Gate {
                     let state = word.load(Ordering::Acquire) & STATE;
                     state & BUSY != 0
                         && state & SECTION == 0
-                        && section.stripes.binary_search(&Stripe((state & 0xffff) as u16)).is_ok()
+                        && closed.binary_search(&Stripe((state & 0xffff) as u16)).is_ok()
                 });
             }
         }
-        Ok(section)
     }
 
     /// Closes everything (rule 3).
@@ -185,7 +195,7 @@ impl Gate {
         self.close_word(Closed::All)?;
         // The lane's own number changes too, so that a reader of several keys (rule 6) notices the section.
         self.lanes[lane].store(next_idle(self.lanes[lane].load(Ordering::Relaxed)), Ordering::Relaxed);
-        let section = Section { gate: self, lane, stripes: Vec::new(), all: true };
+        let section = Section { gate: self, lane, stripes: RefCell::default(), all: true };
         fence(Ordering::SeqCst);
         for (other, word) in self.lanes.iter().enumerate() {
             if other != lane {
@@ -301,13 +311,38 @@ impl Drop for Announced<'_> {
     }
 }
 
+impl Section<'_> {
+    /// Whether the stripe is the section's own.
+    pub fn covers(&self, stripe: Stripe) -> bool {
+        self.all || self.stripes.borrow().binary_search(&stripe).is_ok()
+    }
+
+    /// Whether it is over all stripes.
+    pub fn is_of_everything(&self) -> bool {
+        self.all
+    }
+
+    /// Closes one more stripe (rule 8), unless another section has it.
+    pub fn extend(&self, stripe: Stripe) -> Result<(), Closed> {
+        if self.covers(stripe) {
+            return Ok(());
+        }
+        self.gate.close_word(Closed::One(stripe))?;
+        let mut stripes = self.stripes.borrow_mut();
+        let at = stripes.partition_point(|&held| held < stripe);
+        stripes.insert(at, stripe);
+        self.gate.wait_for_writers(self.lane, &[stripe]);
+        Ok(())
+    }
+}
+
 impl Drop for Section<'_> {
     fn drop(&mut self) {
         if self.all {
             self.gate.open_word(Closed::All);
             return;
         }
-        for &stripe in self.stripes.iter().rev() {
+        for &stripe in self.stripes.get_mut().iter().rev() {
             self.gate.open_word(Closed::One(stripe));
         }
         retire_announcement(&self.gate.lanes[self.lane]);

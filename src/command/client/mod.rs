@@ -10,6 +10,7 @@ pub use register::{Clients, Kind, Marks, Names, Shared};
 use std::os::fd::RawFd;
 use std::sync::Arc;
 
+use crate::command::transaction::Multi;
 use crate::protocol::decoder::Decoder;
 use crate::protocol::reply::Output;
 use crate::sync::Ordering;
@@ -70,6 +71,8 @@ pub struct Client {
     pub no_evict: bool,
     /// Its reads leave the access clocks of keys alone.
     pub no_touch: bool,
+    /// What it has queued since MULTI.
+    pub multi: Option<Box<Multi>>,
     /// Its command waits until a pause is over.
     pub held: bool,
     /// Number of the last command in the table, or [`NO_COMMAND`].
@@ -94,6 +97,7 @@ impl Client {
             replies: Replies::On,
             no_evict: false,
             no_touch: false,
+            multi: None,
             held: false,
             last_command: NO_COMMAND,
             shared,
@@ -107,12 +111,24 @@ impl Client {
         self.closing
     }
 
+    /// Whether its commands run at once and are answered.
+    #[inline]
+    pub fn is_plain(&self) -> bool {
+        self.replies.on() && self.multi.is_none()
+    }
+
+    /// Leaves the transaction, if there is one.
+    pub fn end_transaction(&mut self) {
+        self.multi = None;
+    }
+
     /// Back to what a new connection is, but for the names of its library: `RESET`.
     pub fn reset(&mut self) {
         self.db = 0;
         self.resp3 = false;
         self.no_evict = false;
         self.no_touch = false;
+        self.end_transaction();
         if self.replies == Replies::Off {
             self.replies = Replies::On;
         }
@@ -133,6 +149,10 @@ impl Client {
         seen.db.store(self.db as u32, Ordering::Relaxed);
         seen.command.store(u32::from(self.last_command), Ordering::Relaxed);
         seen.marks.store(self.marks().bits(), Ordering::Relaxed);
+        if let Some(multi) = &self.multi {
+            seen.queued.store(multi.len(), Ordering::Relaxed);
+            seen.queued_memory.store(multi.memory(), Ordering::Relaxed);
+        }
     }
 
     /// Shows others what the connection's buffers hold.
@@ -149,6 +169,7 @@ impl Client {
         marks.set(Marks::RESP3, self.resp3);
         marks.set(Marks::NO_EVICT, self.no_evict);
         marks.set(Marks::NO_TOUCH, self.no_touch);
+        marks.set(Marks::MULTI, self.multi.is_some());
         marks.set(Marks::BLOCKED, self.held);
         marks.set(Marks::CLOSING, self.closing);
         marks

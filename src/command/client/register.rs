@@ -37,6 +37,8 @@ bitflags! {
         const BLOCKED = 1 << 3;
         /// It ends when its replies are sent.
         const CLOSING = 1 << 4;
+        /// It has said MULTI.
+        const MULTI = 1 << 5;
     }
 }
 
@@ -75,6 +77,10 @@ pub struct Seen {
     pub command: AtomicU32,
     /// Bits of [`Marks`].
     pub marks: AtomicU32,
+    /// Commands queued since MULTI; of no meaning without [`Marks::MULTI`].
+    pub queued: AtomicUsize,
+    /// Bytes of them; of no meaning without [`Marks::MULTI`].
+    pub queued_memory: AtomicUsize,
     /// Received bytes that are no complete command yet.
     pub unparsed: AtomicUsize,
     /// Bytes allocated for what is received.
@@ -111,6 +117,8 @@ impl Shared {
             db: AtomicU32::new(0),
             command: AtomicU32::new(u32::from(NO_COMMAND)),
             marks: AtomicU32::new(0),
+            queued: AtomicUsize::new(0),
+            queued_memory: AtomicUsize::new(0),
             unparsed: AtomicUsize::new(0),
             input_memory: AtomicUsize::new(0),
             unsent: AtomicUsize::new(0),

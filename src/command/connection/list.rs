@@ -63,7 +63,7 @@ fn chosen(ctx: &Ctx<'_>) -> Result<Vec<Arc<Shared>>, String> {
 
 /// One client's line, as Redis writes it.
 ///
-/// Subscriptions, transactions and queues of large replies have the values of a client without any.
+/// Subscriptions and queues of large replies have the values of a client without any.
 fn append_line(text: &mut Vec<u8>, client: &Shared, now: u64) {
     let names = client.names().clone();
     let (id, addr, laddr, fd) = (client.id, &client.addr, &client.laddr, client.fd());
@@ -84,12 +84,21 @@ fn append_activity(text: &mut Vec<u8>, client: &Shared, now: u64) {
     let age = now.saturating_sub(client.joined_ms) / 1000;
     let idle = now.saturating_sub(client.seen.active_ms.load(Ordering::Relaxed)) / 1000;
     let (flags, db) = (flags(client.marks()), client.seen.db.load(Ordering::Relaxed));
-    let _ = write!(text, " age={age} idle={idle} flags={flags} db={db} sub=0 psub=0 ssub=0 multi=-1");
+    let _ = write!(text, " age={age} idle={idle} flags={flags} db={db} sub=0 psub=0 ssub=0 multi=");
+    let _ = match client.marks().contains(Marks::MULTI) {
+        true => write!(text, "{}", client.seen.queued.load(Ordering::Relaxed)),
+        false => write!(text, "-1"),
+    };
 }
 
 fn flags(marks: Marks) -> String {
-    const LETTERS: [(Marks, char); 4] =
-        [(Marks::BLOCKED, 'b'), (Marks::CLOSING, 'c'), (Marks::NO_EVICT, 'e'), (Marks::NO_TOUCH, 'T')];
+    const LETTERS: [(Marks, char); 5] = [
+        (Marks::MULTI, 'x'),
+        (Marks::BLOCKED, 'b'),
+        (Marks::CLOSING, 'c'),
+        (Marks::NO_EVICT, 'e'),
+        (Marks::NO_TOUCH, 'T'),
+    ];
     let letters: String =
         LETTERS.iter().filter(|(mark, _)| marks.contains(*mark)).map(|(_, letter)| letter).collect();
     if letters.is_empty() { "N".into() } else { letters }
@@ -100,11 +109,15 @@ fn append_memory(text: &mut Vec<u8>, client: &Shared) {
     let input = seen.input_memory.load(Ordering::Relaxed);
     let unparsed = seen.unparsed.load(Ordering::Relaxed).min(input);
     let (unsent, output) = (seen.unsent.load(Ordering::Relaxed), seen.output_memory.load(Ordering::Relaxed));
-    let total = input + output + size_of::<Client>() + size_of::<Shared>();
+    let queued = match client.marks().contains(Marks::MULTI) {
+        true => seen.queued_memory.load(Ordering::Relaxed),
+        false => 0,
+    };
+    let total = input + output + queued + size_of::<Client>() + size_of::<Shared>();
     let events = if unsent == 0 { "r" } else { "rw" };
     let _ = write!(
         text,
-        " qbuf={unparsed} qbuf-free={} argv-mem=0 multi-mem=0 rbs={output} rbp={unsent} obl={unsent} oll=0 omem=0 \
+        " qbuf={unparsed} qbuf-free={} argv-mem=0 multi-mem={queued} rbs={output} rbp={unsent} obl={unsent} oll=0 omem=0 \
          tot-mem={total} events={events}",
         input - unparsed
     );

@@ -198,7 +198,7 @@ fn describe(reply: &mut Reply<'_>, command: &Command) {
 }
 
 fn flags(reply: &mut Reply<'_>, flags: Flags) {
-    let shown = flags.difference(Flags::CLOSES_ALL.union(Flags::STABLE));
+    let shown = flags.difference(Flags::INTERNAL);
     let names: Vec<String> = shown.iter_names().map(|(name, _)| name.to_ascii_lowercase()).collect();
     status_set(reply, &names);
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bytes::{Buf, BufMut};
 
 use super::*;
+use crate::command::Ctx;
 use crate::command::keys::{KeyFlags, KeySpec};
 use crate::command::table::Categories;
 use crate::config::Config;
@@ -65,7 +66,7 @@ impl Bench {
     }
 }
 
-const ABANDONED: &str = "-ERR internal error: the command failed and was abandoned\r\n";
+const ABANDONED_REPLY: &str = "-ERR internal error: the command failed and was abandoned\r\n";
 
 #[test]
 fn row_53_a_panic_answers_its_client_and_gives_everything_back() {
@@ -82,7 +83,7 @@ fn row_53_a_panic_answers_its_client_and_gives_everything_back() {
     ] {
         // Earlier replies are whole, half a reply is taken back, and nothing runs after the panic.
         let batch = format!("{set_long}{panic}\r\nSET k never\r\n");
-        assert_eq!(bench.run(0, &batch), (format!("+OK\r\n{ABANDONED}"), true), "{panic}");
+        assert_eq!(bench.run(0, &batch), (format!("+OK\r\n{ABANDONED_REPLY}"), true), "{panic}");
         // Neither the gate nor the latch is still held: reads and writes of both workers go on.
         for worker in [1, 0] {
             let (replies, closed) = bench.run(worker, "GET k\r\nINCR n\r\nMSET k a j b\r\nMGET k j\r\n");
@@ -90,6 +91,22 @@ fn row_53_a_panic_answers_its_client_and_gives_everything_back() {
             let start = format!("${}\r\n{text}\r\n:", text.len());
             assert!(replies.starts_with(&start) && !closed, "{panic}");
             assert!(replies.ends_with("+OK\r\n*2\r\n$1\r\na\r\n$1\r\nb\r\n"), "{panic}");
+        }
+    }
+}
+
+#[test]
+fn row_53_a_panic_in_a_transaction_is_one_of_its_errors() {
+    let mut bench = Bench::new();
+    for panic in ["TEST-PANIC-READ k", "TEST-PANIC-WRITE k", "TEST-PANIC-KEYS k j", "TEST-PANIC-ALL k"] {
+        let batch = format!("MULTI\r\nSET k 1\r\n{panic}\r\nSET j 2\r\nEXEC\r\nSET k never\r\n");
+        let queued = "+QUEUED\r\n".repeat(3);
+        let replies = format!("+OK\r\n{queued}*3\r\n+OK\r\n{ABANDONED_REPLY}+OK\r\n");
+        assert_eq!(bench.run(0, &batch), (replies, true), "{panic}");
+        for worker in [1, 0] {
+            let (replies, closed) = bench.run(worker, "MGET k j\r\nSET k x\r\nSET j y\r\nMSET k 1 j 2\r\n");
+            let expected = "*2\r\n$1\r\n1\r\n$1\r\n2\r\n+OK\r\n+OK\r\n+OK\r\n";
+            assert_eq!((&*replies, closed), (expected, false), "{panic}");
         }
     }
 }

@@ -12,34 +12,41 @@
 //! | one | runs, then looks whether its stripe was closed; if so it runs again later | announces its stripe |
 //! | several, or one `EXCLUSIVE` | compares the lanes before and after; after three tries closes the stripes | closes the stripes |
 //! | everything (`STABLE`, `CLOSES_ALL`) | as several; closes all | closes all |
+//!
+//! What a `SECTION` closes it closes also for reading: EXEC, which runs commands of its own inside (see
+//! [`nested`](super::nested)), and those who register something. A client between MULTI and EXEC queues: see
+//! [`transaction`](super::transaction).
+
+mod run;
 
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use super::client::{Client, NO_COMMAND};
-use super::keys;
+use super::client::Client;
+use super::footprint::Footprint;
 use super::state::{Server, unix_ms};
 use super::table::{Command, Flags, registry};
-use super::ticks::ticks;
-use super::{Ctx, connection, container, error, stats};
+use super::transaction::{self, Admission};
+use super::{container, error};
 use crate::keyspace::bucket::Bucket;
 use crate::keyspace::entry::Entry;
-use crate::keyspace::gate::{Closed, Snapshot, Stripe, stripe_of};
+use crate::keyspace::gate::{Closed, Section, Snapshot, stripe_of};
 use crate::keyspace::reclaim::collect_if_due;
 use crate::keyspace::table::{Table, prefetch};
-use crate::keyspace::{Access, Key, Space};
+use crate::keyspace::{Access, Key};
 use crate::limits::REPLIES_PENDING;
-use crate::log_warning;
-use crate::memory;
 use crate::protocol::args::Args;
 use crate::protocol::decoder::Decoder;
 use crate::protocol::reply::{Mark, Output, Reply};
-use crate::sync::epoch::{Guard, pin};
+use crate::sync::epoch::pin;
+use run::{Run, answer_unknown};
 
 /// Commands whose lookups overlap. More of them would push each other's lines out of the first-level cache.
 const WINDOW: usize = 64;
 /// How often a read of several keys tries without closing.
 const OPTIMISTIC_TRIES: usize = 3;
+/// The answer to a command that panicked.
+pub(super) const ABANDONED: &str = "ERR internal error: the command failed and was abandoned";
 /// No command's number.
 const UNTIMED: usize = usize::MAX;
 /// How often a command looks at something closed before its connection sleeps.
@@ -49,7 +56,6 @@ const CLOSED_SPINS: usize = 64;
 pub struct Worker {
     lane: usize,
     window: Vec<Prepared>,
-    key_places: Vec<usize>,
     snapshot: Snapshot,
 }
 
@@ -65,6 +71,9 @@ pub enum Progress {
     /// The replies have grown to [`REPLIES_PENDING`]: send them and go on at this place.
     Flush(usize),
 }
+
+/// Of the commands without keys, those that close something all the same.
+const KEYLESS_SECTIONS: Flags = Flags::CLOSES_ALL.union(Flags::STABLE).union(Flags::SECTION);
 
 /// Why a command cannot run now.
 enum Wait {
@@ -89,6 +98,42 @@ struct Prepared {
     entry: Option<std::ptr::NonNull<Entry>>,
 }
 
+/// How a call ended.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ran {
+    /// It has replied.
+    Whole,
+    /// It needs keys that it could not name before, has changed nothing yet, and wants to begin anew with everything
+    /// closed.
+    Strayed,
+}
+
+/// What a call finds around it.
+#[derive(Clone, Copy)]
+struct Entrance<'a> {
+    /// Whether its keys are its own.
+    access: Access,
+    /// The section it runs in, if any.
+    section: Option<&'a Section<'a>>,
+    /// The first key with the number of its argument, as the batch looked it up.
+    first_key: Option<(usize, Key<'a>)>,
+}
+
+impl<'a> Entrance<'a> {
+    fn open(access: Access) -> Entrance<'a> {
+        Entrance { access, section: None, first_key: None }
+    }
+
+    fn section(section: &'a Section<'a>) -> Entrance<'a> {
+        Entrance { access: Access::Writing, section: Some(section), first_key: None }
+    }
+
+    #[inline]
+    fn key(access: Access, first_key: (usize, Key<'a>)) -> Entrance<'a> {
+        Entrance { access, section: None, first_key: Some(first_key) }
+    }
+}
+
 /// How far a batch is: the command to run next, and where its reply will begin.
 #[derive(Clone, Copy)]
 struct Place {
@@ -96,28 +141,10 @@ struct Place {
     mark: Mark,
 }
 
-/// Everything that is the same for the commands of one run.
-struct Run<'a> {
-    server: &'a Server,
-    guard: &'a Guard,
-    now: u64,
-    lane: usize,
-    counters: &'a stats::Lane,
-    /// The command whose time is being taken, and the tick at which the first of its calls in a row began.
-    timed: Cell<(usize, u64)>,
-    /// More memory is in use than `maxmemory` allows.
-    out_of_memory: Cell<bool>,
-}
-
 impl Worker {
     /// The worker that announces in `lane`.
     pub fn new(lane: usize) -> Worker {
-        Worker {
-            lane,
-            window: Vec::with_capacity(WINDOW),
-            key_places: Vec::new(),
-            snapshot: Snapshot::default(),
-        }
+        Worker { lane, window: Vec::with_capacity(WINDOW), snapshot: Snapshot::default() }
     }
 
     /// Its lane.
@@ -180,10 +207,10 @@ impl Worker {
             run.look_at_memory();
             while place.at < end && !client.ends() {
                 let prepared = self.window[place.at - first];
-                let outcome = if client.replies.on() {
+                let outcome = if client.is_plain() {
                     self.run_one(run, table, client, decoder.args(place.at), prepared, out)
                 } else {
-                    self.run_muted(run, table, client, decoder.args(place.at), prepared, out)
+                    self.run_unplain(run, table, client, decoder.args(place.at), prepared, out)
                 };
                 match outcome {
                     Ok(()) => {}
@@ -233,9 +260,9 @@ impl Worker {
 
     // -- running ------------------------------------------------------------------------------------------------
 
-    /// A command of a client that has said `CLIENT REPLY OFF` or `SKIP`.
+    /// A command of a client that has said `CLIENT REPLY OFF` or `SKIP`, or MULTI.
     #[cold]
-    fn run_muted(
+    fn run_unplain(
         &mut self,
         run: &Run<'_>,
         table: &Table,
@@ -244,12 +271,53 @@ impl Worker {
         prepared: Prepared,
         out: &mut Output,
     ) -> Result<(), Wait> {
+        let muted = !client.replies.on();
         client.replies.begin();
         let mark = out.checkpoint();
-        self.run_one(run, table, client, args, prepared, out)?;
-        if client.replies.end() {
+        if client.multi.is_some() {
+            self.run_in_multi(run, table, client, args, prepared, out)?;
+        } else {
+            self.run_one(run, table, client, args, prepared, out)?;
+        }
+        if muted && client.replies.end() {
             out.rollback(mark);
         }
+        Ok(())
+    }
+
+    /// A command of a client that has said MULTI: it is queued, refused, or one of the few that run at once.
+    fn run_in_multi(
+        &mut self,
+        run: &Run<'_>,
+        table: &Table,
+        client: &mut Client,
+        args: Args<'_>,
+        prepared: Prepared,
+        out: &mut Output,
+    ) -> Result<(), Wait> {
+        let Some((id, command)) = prepared.command else {
+            transaction::abort(client);
+            answer_unknown(client, args, out);
+            run.count_refusal(None, out);
+            return Ok(());
+        };
+        client.last_command = id as u16;
+        let admission = transaction::admit(client, command, args, run.out_of_memory.get());
+        if let Admission::Refused(text) = admission {
+            Reply::new(out, client.resp3).error(&text);
+            run.count_refusal(Some(id), out);
+            return Ok(());
+        }
+        if run.paused(client, command) {
+            return Err(Wait::Paused);
+        }
+        if admission == Admission::Queued {
+            transaction::queue(run.server, client, (id, command), args, out);
+            return Ok(());
+        }
+        run.time(id);
+        self.run_known(run, table, client, args, (prepared, command), out)?;
+        run.count(Some(id), out);
         Ok(())
     }
 
@@ -279,7 +347,7 @@ impl Worker {
             run.count_refusal(Some(id), out);
             return Ok(());
         }
-        if run.paused(command) {
+        if run.holds(command) {
             return Err(Wait::Paused);
         }
         run.time(id);
@@ -298,8 +366,8 @@ impl Worker {
         (prepared, command): (Prepared, &'static Command),
         out: &mut Output,
     ) -> Result<(), Wait> {
-        if command.keys.is_empty() && !command.flags.intersects(Flags::CLOSES_ALL.union(Flags::STABLE)) {
-            run.call(client, args, command, None, Access::Reading, out);
+        if command.keys.is_empty() && !command.flags.intersects(KEYLESS_SECTIONS) {
+            run.call(client, args, command, Entrance::open(Access::Reading), out);
             return Ok(());
         }
         if prepared.key_at == 0 {
@@ -322,47 +390,61 @@ impl Worker {
         command: &'static Command,
         out: &mut Output,
     ) -> Result<(), Wait> {
-        let gate = &run.server.keyspace.gate;
-        let all = command.flags.contains(Flags::CLOSES_ALL);
-        if !command.writes() && !all {
-            for _ in 0..OPTIMISTIC_TRIES {
-                let mark = out.checkpoint();
-                if !gate.snapshot(&mut self.snapshot) {
-                    std::hint::spin_loop();
-                    continue;
-                }
-                run.call(client, args, command, None, Access::Reading, out);
-                if gate.unchanged(&self.snapshot) {
-                    return Ok(());
-                }
-                out.rollback(mark);
-            }
-        }
-        let _section = if all || command.flags.contains(Flags::STABLE) {
-            gate.close_all(self.lane)?
-        } else {
-            gate.close(self.lane, self.stripes(run.server, command, args))?
-        };
-        if run.paused(command) {
-            return Err(Wait::Paused);
-        }
-        if client.ends() {
+        let closes = Flags::WRITE.union(Flags::CLOSES_ALL).union(Flags::SECTION);
+        if !command.flags.intersects(closes) && self.read_many(run, client, args, command, out) {
             return Ok(());
         }
-        run.call(client, args, command, None, Access::Writing, out);
+        let mark = out.checkpoint();
+        let footprint = Footprint::of(run.server, client, command, args);
+        if self.run_section(run, client, args, command, footprint, out)? == Ran::Strayed {
+            out.rollback(mark);
+            self.run_section(run, client, args, command, Footprint::everything(), out)?;
+        }
         Ok(())
     }
 
-    /// The stripes of a call's keys, sorted, each once. Arguments that do not fit the specification have none: the
-    /// handler answers them with an error before it touches a key.
-    fn stripes(&mut self, server: &Server, command: &Command, args: Args<'_>) -> Vec<Stripe> {
-        self.key_places.clear();
-        keys::extract(command.keys, args, &mut self.key_places);
-        let hash = |&at: &usize| server.keyspace.hasher.hash(args.get(at).unwrap_or_default());
-        let mut stripes: Vec<Stripe> = self.key_places.iter().map(|at| stripe_of(hash(at))).collect();
-        stripes.sort_unstable();
-        stripes.dedup();
-        stripes
+    /// Reads several keys without closing anything; whether that succeeded.
+    fn read_many(
+        &mut self,
+        run: &Run<'_>,
+        client: &mut Client,
+        args: Args<'_>,
+        command: &'static Command,
+        out: &mut Output,
+    ) -> bool {
+        let gate = &run.server.keyspace.gate;
+        for _ in 0..OPTIMISTIC_TRIES {
+            let mark = out.checkpoint();
+            if !gate.snapshot(&mut self.snapshot) {
+                std::hint::spin_loop();
+                continue;
+            }
+            run.call(client, args, command, Entrance::open(Access::Reading), out);
+            if gate.unchanged(&self.snapshot) {
+                return true;
+            }
+            out.rollback(mark);
+        }
+        false
+    }
+
+    fn run_section(
+        &mut self,
+        run: &Run<'_>,
+        client: &mut Client,
+        args: Args<'_>,
+        command: &'static Command,
+        footprint: Footprint,
+        out: &mut Output,
+    ) -> Result<Ran, Wait> {
+        let section = footprint.close(&run.server.keyspace.gate, self.lane)?;
+        if run.paused(client, command) {
+            return Err(Wait::Paused);
+        }
+        if client.ends() {
+            return Ok(Ran::Whole);
+        }
+        Ok(run.call(client, args, command, Entrance::section(&section), out))
     }
 }
 
@@ -386,175 +468,11 @@ impl Prepared {
 #[inline]
 fn single_key(command: &Command, words: usize) -> Option<usize> {
     let [spec] = command.keys else { return None };
-    if command.flags.contains(Flags::EXCLUSIVE) {
+    if command.flags.intersects(Flags::EXCLUSIVE.union(Flags::SECTION)) {
         return None;
     }
     spec.fixed().or_else(|| spec.only_key_of(words))
 }
 
-impl Run<'_> {
-    /// Answers a command that panicked: it may have written half a reply and done half its work, so its connection
-    /// cannot go on.
-    #[cold]
-    fn abandon(&self, client: &mut Client, args: Args<'_>, mark: Mark, out: &mut Output) {
-        out.rollback(mark);
-        if client.replies.on() {
-            Reply::new(out, client.resp3).error("ERR internal error: the command failed and was abandoned");
-        }
-        let known = registry().resolve(args);
-        self.count(known.map(|(id, _)| id), out);
-        let name = known.map_or("unknown", |(_, command)| command.name);
-        log_warning!("The command '{name}' panicked and was abandoned; its client is disconnected");
-    }
-
-    /// Looks whether `maxmemory` is exceeded: once per window, because the sum over all threads is not free.
-    #[inline]
-    fn look_at_memory(&self) {
-        let most = self.server.config.live().maxmemory();
-        self.out_of_memory.set(most != 0 && memory::used() > most);
-    }
-
-    /// Takes the time of calls of command `id` from here on. The counter costs a fifth of a short command, so calls of
-    /// one command in a row are timed together: their sum is exact all the same.
-    #[inline]
-    fn time(&self, id: usize) {
-        let (timed, since) = self.timed.get();
-        if timed == id {
-            return;
-        }
-        let now = ticks();
-        if timed != UNTIMED {
-            self.counters.took(timed, now.saturating_sub(since));
-        }
-        self.timed.set((id, now));
-    }
-
-    #[inline]
-    fn paused(&self, command: &Command) -> bool {
-        self.server.pause.holds(command, self.now)
-    }
-
-    /// The call's key, with the entry that the batch found if it is still the key's.
-    #[inline]
-    fn key<'k>(&'k self, table: &Table, client: &Client, prepared: &Prepared, args: Args<'k>) -> Key<'k> {
-        let bytes = args.get(prepared.key_at).unwrap_or_default();
-        // A command of this batch may have selected or exchanged the database since the lookup.
-        let current = std::ptr::eq(table, self.server.keyspace.db(client.db).table(self.guard));
-        let hint = prepared.entry.filter(|_| current).map(|entry| {
-            // SAFETY: reached through the table under this run's guard.
-            unsafe { entry.as_ref() }
-        });
-        Key { bytes, hash: prepared.hash, hint: hint.filter(|entry| entry.key() == bytes) }
-    }
-
-    /// Counts a call that has run and replied.
-    #[inline]
-    fn count(&self, id: Option<usize>, out: &mut Output) {
-        if let Some(id) = id {
-            self.counters.called(id);
-        }
-        if out.has_error() {
-            self.count_error(id, out, stats::Lane::failed);
-        }
-    }
-
-    #[cold]
-    fn count_refusal(&self, id: Option<usize>, out: &mut Output) {
-        self.count_error(id, out, stats::Lane::rejected);
-    }
-
-    #[cold]
-    fn count_error(&self, id: Option<usize>, out: &mut Output, of: fn(&stats::Lane, usize, &[u8])) {
-        let code = out.take_error().unwrap_or_default();
-        match id {
-            Some(id) => of(self.counters, id, code),
-            None => self.counters.error(code),
-        }
-    }
-
-    #[inline]
-    fn write_one(
-        &self,
-        client: &mut Client,
-        args: Args<'_>,
-        command: &'static Command,
-        key: (usize, Key<'_>),
-        out: &mut Output,
-    ) -> Result<(), Wait> {
-        let gate = &self.server.keyspace.gate;
-        let _announced = spin(|| gate.announce(self.lane, key.1.stripe()))?;
-        // What was looked at before the announcement does not count for writes: see `pause`, and CLIENT KILL.
-        if self.paused(command) {
-            return Err(Wait::Paused);
-        }
-        if client.ends() {
-            return Ok(());
-        }
-        self.call(client, args, command, Some(key), Access::Writing, out);
-        Ok(())
-    }
-
-    #[inline]
-    fn read_one(
-        &self,
-        client: &mut Client,
-        args: Args<'_>,
-        command: &'static Command,
-        key: (usize, Key<'_>),
-        out: &mut Output,
-    ) -> Result<(), Closed> {
-        let gate = &self.server.keyspace.gate;
-        let mark = out.checkpoint();
-        spin(|| {
-            self.call(client, args, command, Some(key), Access::Reading, out);
-            gate.check(key.1.stripe()).inspect_err(|_| out.rollback(mark))
-        })
-    }
-
-    #[inline]
-    fn call(
-        &self,
-        client: &mut Client,
-        args: Args<'_>,
-        command: &'static Command,
-        first_key: Option<(usize, Key<'_>)>,
-        access: Access,
-        out: &mut Output,
-    ) {
-        let space = Space::new(&self.server.keyspace, client.db, self.guard, self.lane, self.now, access);
-        // TOUCH is there to move the clock, whatever its client said.
-        let space = space.touching(!client.no_touch || command.name == "touch");
-        let reply = Reply::new(out, client.resp3);
-        let mut ctx = Ctx { server: self.server, client, space: &space, args, reply, command, first_key };
-        (command.handler)(&mut ctx);
-    }
-}
-
-#[cold]
-fn answer_unknown(client: &mut Client, args: Args<'_>, out: &mut Output) {
-    client.last_command = NO_COMMAND;
-    if connection::is_of_a_browser(args) {
-        connection::log_attack(client);
-        client.closing = true;
-        return;
-    }
-    Reply::new(out, client.resp3).error(&container::unknown(args));
-}
-
-/// Tries a few times, because most sections are over in less than a microsecond.
-#[inline]
-fn spin<T>(mut attempt: impl FnMut() -> Result<T, Closed>) -> Result<T, Closed> {
-    let mut last = attempt();
-    for _ in 0..CLOSED_SPINS {
-        if last.is_ok() {
-            break;
-        }
-        std::hint::spin_loop();
-        last = attempt();
-    }
-    last
-}
-
 #[cfg(test)]
-#[path = "exec_tests.rs"]
 pub(super) mod tests;

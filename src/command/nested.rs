@@ -1,0 +1,145 @@
+//! Commands that run inside a section which the command that runs them already holds: those of EXEC and of scripts.
+//!
+//! The caller has closed what its commands work on: [`Host::footprint`] says what that is. Nothing here waits, and nothing here announces: the lane is inside a section. A command that would
+//! wait for data answers as if its time were over.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use super::Ctx;
+use super::client::Client;
+use super::exec::ABANDONED;
+use super::footprint::{Footprint, Setting};
+use super::state::Server;
+use super::table::{Command, registry};
+use super::ticks::ticks;
+use crate::keyspace::gate::Section;
+use crate::keyspace::{Access, Space};
+use crate::log_warning;
+use crate::protocol::args::Args;
+use crate::protocol::reply::{Output, Reply};
+use crate::sync::epoch::Guard;
+
+/// Who runs a command.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Caller {
+    /// A client: the command may wait, and begin anew.
+    Client,
+    /// EXEC.
+    Exec,
+    /// A script or a function.
+    Script,
+}
+
+/// Where nested commands run: the calling command's context without its reply.
+pub struct Host<'h> {
+    /// The server.
+    pub server: &'h Server,
+    /// The client whose command calls.
+    pub client: &'h mut Client,
+    guard: &'h Guard,
+    lane: usize,
+    now: u64,
+    section: &'h Section<'h>,
+}
+
+impl<'a> Ctx<'a> {
+    /// The context as a host of nested commands, and the reply apart from it. None if the command runs in no section,
+    /// which its flags decide.
+    pub fn host(&mut self) -> Option<(Host<'_>, &mut Reply<'a>)> {
+        let host = Host {
+            server: self.server,
+            client: &mut *self.client,
+            guard: self.space.guard(),
+            lane: self.space.lane(),
+            now: self.space.now,
+            section: self.section?,
+        };
+        Some((host, &mut self.reply))
+    }
+}
+
+/// One command to run.
+#[derive(Clone, Copy)]
+pub struct Call<'c> {
+    /// The command's number in the table.
+    pub id: usize,
+    /// The command.
+    pub command: &'static Command,
+    /// Its arguments, its name first.
+    pub args: Args<'c>,
+}
+
+/// Why words are no call.
+#[derive(Clone, Copy)]
+pub enum Unfit {
+    /// No command has this name.
+    Unknown,
+    /// The command takes another number of words.
+    Arity(usize, &'static Command),
+}
+
+impl<'c> Call<'c> {
+    /// Finds the command and checks the number of words.
+    pub fn resolve(args: Args<'c>) -> Result<Call<'c>, Unfit> {
+        let (id, command) = registry().resolve(args).ok_or(Unfit::Unknown)?;
+        if !command.accepts(args.len()) {
+            return Err(Unfit::Arity(id, command));
+        }
+        Ok(Call { id, command, args })
+    }
+}
+
+impl Host<'_> {
+    /// The section that the calling command holds.
+    pub fn section(&self) -> &Section<'_> {
+        self.section
+    }
+
+    /// What the call works on.
+    pub fn footprint(&self, call: &Call<'_>) -> Footprint {
+        let mut footprint = Footprint::default();
+        footprint.add(self.server, self.client, call.command, call.args, Setting::Nested);
+        footprint
+    }
+
+    /// Runs a call whose footprint the section covers, and counts it; one reply goes to `out`.
+    ///
+    /// A panic is the call's error like any other; the client is disconnected afterwards, as always.
+    pub fn run(&mut self, call: &Call<'_>, caller: Caller, resp3: bool, out: &mut Output) {
+        debug_assert!(self.footprint(call).is_covered(self.section), "{}", call.command.name);
+        let (mark, began) = (out.checkpoint(), ticks());
+        let done = catch_unwind(AssertUnwindSafe(|| self.call(call, caller, resp3, out)));
+        if done.is_err() {
+            out.rollback(mark);
+            Reply::new(out, resp3).error(ABANDONED);
+            log_warning!("The command '{}' panicked and was abandoned", call.command.name);
+            self.client.closing = true;
+        }
+        let counters = self.server.stats.lane(self.lane);
+        counters.called(call.id);
+        counters.took(call.id, ticks().saturating_sub(began));
+        if out.has_error() {
+            counters.failed(call.id, out.take_error().unwrap_or_default());
+        }
+    }
+
+    fn call(&mut self, call: &Call<'_>, caller: Caller, resp3: bool, out: &mut Output) {
+        let client = &mut *self.client;
+        let space =
+            Space::new(&self.server.keyspace, client.db, self.guard, self.lane, self.now, Access::Writing);
+        let space = space.touching(!client.no_touch || call.command.name == "touch");
+        let mut ctx = Ctx {
+            server: self.server,
+            client,
+            space: &space,
+            args: call.args,
+            reply: Reply::new(out, resp3),
+            command: call.command,
+            section: Some(self.section),
+            caller,
+            strayed: false,
+            first_key: None,
+        };
+        (call.command.handler)(&mut ctx);
+    }
+}

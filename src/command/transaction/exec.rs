@@ -1,0 +1,68 @@
+//! EXEC.
+
+use crate::command::Ctx;
+use crate::command::client::{Client, Replies};
+use crate::command::footprint::{Footprint, Setting};
+use crate::command::nested::{Call, Caller, Host};
+use crate::command::state::Server;
+use crate::protocol::args::Args;
+use crate::protocol::reply::Output;
+
+/// What EXEC works on: all that its commands work on.
+pub(super) fn footprint(
+    server: &Server,
+    client: &Client,
+    _: Args<'_>,
+    _: Setting,
+    footprint: &mut Footprint,
+) {
+    let Some(multi) = &client.multi else { return };
+    if multi.is_aborted() {
+        return;
+    }
+    for call in multi.calls() {
+        footprint.add(server, client, call.command, call.args, Setting::Nested);
+    }
+}
+
+pub(super) fn exec(ctx: &mut Ctx<'_>) {
+    let aborted = match &ctx.client.multi {
+        None => return ctx.reply.error("ERR EXEC without MULTI"),
+        Some(multi) => multi.is_aborted(),
+    };
+    if aborted {
+        ctx.client.end_transaction();
+        return ctx.reply.error("EXECABORT Transaction discarded because of previous errors.");
+    }
+    run_all(ctx);
+    ctx.client.end_transaction();
+}
+
+fn run_all(ctx: &mut Ctx<'_>) {
+    let Some(multi) = &mut ctx.client.multi else { return };
+    // The commands see their client as one that is still in its transaction.
+    let commands = multi.take_commands();
+    let Some((mut host, reply)) = ctx.host() else { return };
+    if answers(host.client) {
+        reply.array(commands.len());
+    }
+    for queued in &commands {
+        run_one(&mut host, &queued.call(), reply.output());
+    }
+}
+
+/// Runs one of the commands. Its reply is dropped if the client wants none once the command has run: so `CLIENT REPLY`
+/// acts from its own place on.
+fn run_one(host: &mut Host<'_>, call: &Call<'_>, out: &mut Output) {
+    let mark = out.checkpoint();
+    let resp3 = host.client.resp3;
+    host.run(call, Caller::Exec, resp3, out);
+    if !answers(host.client) {
+        out.rollback(mark);
+    }
+}
+
+/// Whether the client wants a reply to what runs now; `CLIENT REPLY SKIP` is about the command after EXEC.
+fn answers(client: &Client) -> bool {
+    matches!(client.replies, Replies::On | Replies::SkipNext)
+}

@@ -1,0 +1,165 @@
+//! What a client has queued since MULTI.
+
+use crate::command::client::Client;
+use crate::command::nested::Call;
+use crate::command::state::Server;
+use crate::command::table::{Command, Flags};
+use crate::command::{container, error};
+use crate::log_warning;
+use crate::protocol::args::{ArgBuf, Args};
+use crate::protocol::reply::{Output, Reply};
+
+/// A queued command.
+pub(super) struct Queued {
+    id: usize,
+    command: &'static Command,
+    args: ArgBuf,
+}
+
+impl Queued {
+    pub(super) fn call(&self) -> Call<'_> {
+        Call { id: self.id, command: self.command, args: self.args.args() }
+    }
+
+    fn memory(&self) -> usize {
+        size_of::<Queued>() + self.args.memory()
+    }
+}
+
+/// A transaction that is being queued, or that runs.
+#[derive(Default)]
+pub struct Multi {
+    commands: Vec<Queued>,
+    /// How many they are, also while they run.
+    count: usize,
+    /// What the commands do, all flags together.
+    flags: Option<Flags>,
+    /// Bytes that the commands occupy.
+    memory: usize,
+    /// A command was refused: EXEC will run nothing.
+    aborted: bool,
+}
+
+impl Multi {
+    /// How many commands are queued.
+    pub fn len(&self) -> usize {
+        self.count
+    }
+
+    /// Whether none is.
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// Bytes that the queued commands occupy.
+    pub fn memory(&self) -> usize {
+        self.memory
+    }
+
+    pub(super) fn is_aborted(&self) -> bool {
+        self.aborted
+    }
+
+    /// The queued commands in order.
+    pub(super) fn calls(&self) -> impl Iterator<Item = Call<'_>> {
+        self.commands.iter().map(Queued::call)
+    }
+
+    /// The commands, which are about to run; the transaction still counts them.
+    pub(super) fn take_commands(&mut self) -> Vec<Queued> {
+        std::mem::take(&mut self.commands)
+    }
+
+    fn push(&mut self, queued: Queued) {
+        self.memory += queued.memory();
+        self.flags = Some(self.flags.unwrap_or(Flags::empty()) | queued.command.flags);
+        self.commands.push(queued);
+        self.count += 1;
+    }
+}
+
+/// What becomes of a command behind MULTI.
+#[derive(PartialEq, Eq)]
+pub(in crate::command) enum Admission {
+    /// It waits for EXEC.
+    Queued,
+    /// It runs at once.
+    AtOnce,
+    /// It is answered with this error.
+    Refused(String),
+}
+
+/// A refused command spoils the transaction, as far as there is one.
+#[cold]
+pub(in crate::command) fn abort(client: &mut Client) {
+    if let Some(multi) = &mut client.multi {
+        multi.aborted = true;
+    }
+}
+
+/// The flags under which a call is held back or refused: EXEC changes what its commands change.
+pub(in crate::command) fn effective_flags(client: &Client, command: &Command) -> Flags {
+    let queued = client.multi.as_ref().and_then(|multi| multi.flags);
+    match queued {
+        Some(queued) if command.name == "exec" => command.flags | queued,
+        _ => command.flags,
+    }
+}
+
+/// Whether a command is part of a transaction's frame rather than of its contents.
+fn runs_at_once(command: &Command) -> bool {
+    matches!(command.name, "exec" | "discard" | "multi" | "watch" | "quit" | "reset")
+}
+
+/// What becomes of a command of a client that has said MULTI.
+pub(in crate::command) fn admit(
+    client: &mut Client,
+    command: &Command,
+    args: Args<'_>,
+    out_of_memory: bool,
+) -> Admission {
+    let at_once = runs_at_once(command);
+    let Some(text) = refusal(client, command, args, out_of_memory) else {
+        return if at_once { Admission::AtOnce } else { Admission::Queued };
+    };
+    if command.name != "exec" {
+        abort(client);
+        return Admission::Refused(text);
+    }
+    client.end_transaction();
+    // The code of an error that has one is not part of the reason.
+    let reason = text.strip_prefix("ERR ").unwrap_or(&text);
+    Admission::Refused(format!("EXECABORT Transaction discarded because of: {reason}"))
+}
+
+fn refusal(client: &Client, command: &Command, args: Args<'_>, out_of_memory: bool) -> Option<String> {
+    if !command.accepts(args.len()) {
+        return Some(container::wrong_arity(command));
+    }
+    if command.flags.contains(Flags::NO_MULTI) {
+        return Some("ERR Command not allowed inside a transaction".into());
+    }
+    // What is queued takes memory too; a transaction may still be ended.
+    let ends = matches!(command.name, "exec" | "discard" | "quit" | "reset");
+    let needs_memory = !ends || effective_flags(client, command).contains(Flags::DENYOOM);
+    (out_of_memory && needs_memory).then(|| error::OUT_OF_MEMORY.into())
+}
+
+/// Queues an admitted command. A client that queues more than it may send is closed.
+pub(in crate::command) fn queue(
+    server: &Server,
+    client: &mut Client,
+    (id, command): (usize, &'static Command),
+    args: Args<'_>,
+    out: &mut Output,
+) {
+    let Some(multi) = &mut client.multi else { return };
+    multi.push(Queued { id, command, args: args.to_buf() });
+    if multi.memory > server.config.live().client_query_buffer_limit() {
+        let id = client.id;
+        log_warning!("Closing client that reached max query buffer length: id={id}");
+        client.closing = true;
+        return;
+    }
+    Reply::new(out, client.resp3).simple("QUEUED");
+}
