@@ -15,6 +15,7 @@ pub mod key;
 pub mod keys;
 pub mod nested;
 pub mod pause;
+pub mod script;
 pub mod server;
 pub mod state;
 pub mod stats;
@@ -41,6 +42,7 @@ pub(crate) const FAMILIES: &[&[Command]] = &[
     hyperloglog::COMMANDS,
     connection::COMMANDS,
     transaction::COMMANDS,
+    script::COMMANDS,
     server::COMMANDS,
     #[cfg(test)]
     exec::tests::COMMANDS,

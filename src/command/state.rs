@@ -7,6 +7,7 @@ use tokio::sync::watch;
 
 use super::client::Clients;
 use super::pause::Pause;
+use super::script::{Functions, Scripts};
 use super::stats::Stats;
 use crate::config::Config;
 use crate::keyspace::Keyspace;
@@ -41,6 +42,10 @@ pub struct Server {
     pub rejected_connections: AtomicU64,
     /// Counters of commands and errors.
     pub stats: Stats,
+    /// The scripts that are known, and those that run.
+    pub scripts: Scripts,
+    /// The libraries of functions.
+    pub functions: Functions,
     /// Whether keys that fell due are looked for; DEBUG SET-ACTIVE-EXPIRE switches it off. Reads find them anyway.
     pub active_expiry: AtomicBool,
 }
@@ -89,6 +94,8 @@ impl Server {
             total_connections_received: AtomicU64::new(0),
             rejected_connections: AtomicU64::new(0),
             stats: Stats::new(workers),
+            scripts: Scripts::new(workers),
+            functions: Functions::default(),
             active_expiry: AtomicBool::new(true),
         }
     }

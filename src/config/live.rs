@@ -14,6 +14,8 @@ pub struct Live {
     pub(super) hz: AtomicU64,
     pub(super) hll_sparse_max_bytes: AtomicU64,
     pub(super) maxmemory: AtomicU64,
+    pub(super) busy_reply_threshold: AtomicU64,
+    pub(super) lua_memory_limit: AtomicU64,
     pub(super) output_hard: AtomicU64,
     pub(super) output_soft: AtomicU64,
     pub(super) output_seconds: AtomicU64,
@@ -58,6 +60,16 @@ impl Live {
     /// Bytes of memory beyond which commands that need more are refused; zero is no limit.
     pub fn maxmemory(&self) -> u64 {
         self.maxmemory.load(Ordering::Relaxed)
+    }
+
+    /// Milliseconds after which a script counts as one that keeps others waiting; zero is never.
+    pub fn busy_reply_threshold(&self) -> u64 {
+        self.busy_reply_threshold.load(Ordering::Relaxed)
+    }
+
+    /// Bytes that the scripts of one thread may have.
+    pub fn lua_memory_limit(&self) -> usize {
+        self.lua_memory_limit.load(Ordering::Relaxed) as usize
     }
 
     /// Bytes of unread replies at which a normal client is closed; zero is no limit.

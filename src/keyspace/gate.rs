@@ -319,7 +319,7 @@ impl Section<'_> {
 
     /// Whether it is over all stripes.
     pub fn is_of_everything(&self) -> bool {
-        self.all
+        self.all || self.stripes.borrow().len() == STRIPES
     }
 
     /// Closes one more stripe (rule 8), unless another section has it.

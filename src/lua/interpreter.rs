@@ -74,9 +74,10 @@ impl Interpreter {
     /// goes on here when the script has been ended.
     pub fn call(&mut self, args: usize, run: *const (), tick: Tick) -> Result<(), Failure> {
         self.begin(run, tick);
+        let handler = self.handler;
         let mut stack = self.stack();
         let function = stack.top() - args;
-        stack.push_kept(self.handler);
+        stack.push_kept(handler);
         stack.insert(function as i32);
         // SAFETY: as for `Stack::call`; the handler stands below the function.
         let status = unsafe { protected(self.state, args, function) };

@@ -534,6 +534,15 @@ impl<'l> Stack<'l> {
         Raised
     }
 
+    /// Raises a table with `message` in its field `err`.
+    #[cold]
+    pub fn raise_table(&mut self, message: &str) -> Raised {
+        self.push_table(0, 3);
+        self.push_bytes(message.as_bytes());
+        self.set_field(-2, "err");
+        Raised
+    }
+
     /// Raises `message` behind the caller's chunk and line, as Lua's own functions do.
     #[cold]
     pub fn fail(&mut self, message: &str) -> Raised {
@@ -555,7 +564,7 @@ impl<'l> Stack<'l> {
     pub fn bad_argument(&mut self, number: i32, why: &str) -> Raised {
         let info = self.info(0, c"n");
         // SAFETY: a C string that lives as long as the calling instruction.
-        let text = |name: *const _| (!name.is_null()).then(|| unsafe { CStr::from_ptr(name) });
+        let text = |name: *const std::ffi::c_char| (!name.is_null()).then(|| unsafe { CStr::from_ptr(name) });
         let name = info.as_ref().and_then(|info| text(info.name)).unwrap_or(c"?").to_string_lossy();
         let is_method = info.as_ref().and_then(|info| text(info.namewhat)) == Some(c"method");
         let message = match (is_method, number) {

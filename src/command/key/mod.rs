@@ -7,6 +7,8 @@ mod object;
 mod transfer;
 mod walk;
 
+pub(super) use transfer::duplicate;
+
 use crate::command::Ctx;
 use crate::command::keys::{KeyFlags, KeySpec};
 use crate::command::table::{Categories, Command, Flags};

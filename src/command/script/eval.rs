@@ -1,0 +1,172 @@
+//! EVAL, EVALSHA and their read-only forms.
+
+use std::sync::Arc;
+
+use super::engine::{self, Engine};
+use super::flags::{self, ScriptFlags};
+use super::registry::Script;
+use super::run::{self, Ended, Job};
+use crate::command::client::Client;
+use crate::command::footprint::{Footprint, Setting};
+use crate::command::state::Server;
+use crate::command::{Ctx, error};
+use crate::lua::sha1::Hex;
+use crate::protocol::args::{Args, parse_i64};
+use crate::sync::Ordering;
+
+const NO_SCRIPT: &str = "NOSCRIPT No matching script. Please use EVAL.";
+
+pub(super) fn eval(ctx: &mut Ctx<'_>) {
+    evaluate(ctx, false);
+}
+
+pub(super) fn eval_ro(ctx: &mut Ctx<'_>) {
+    evaluate(ctx, true);
+}
+
+pub(super) fn evalsha(ctx: &mut Ctx<'_>) {
+    evaluate_by_sha(ctx, false);
+}
+
+pub(super) fn evalsha_ro(ctx: &mut Ctx<'_>) {
+    evaluate_by_sha(ctx, true);
+}
+
+/// A script that runs among other commands cannot begin anew, so that everything is closed for it.
+pub(super) fn footprint_of_text(
+    _: &Server,
+    _: &Client,
+    args: Args<'_>,
+    setting: Setting,
+    footprint: &mut Footprint,
+) {
+    let strays = || {
+        let sha = engine::digest(args.get(1).unwrap_or_default());
+        engine::compiled(&sha).is_some_and(|script| script.strays.load(Ordering::Relaxed))
+    };
+    if setting == Setting::Nested || strays() {
+        footprint.add_everything();
+    }
+}
+
+/// As [`footprint_of_text`], for EVALSHA.
+pub(super) fn footprint_of_sha(
+    _: &Server,
+    _: &Client,
+    args: Args<'_>,
+    setting: Setting,
+    footprint: &mut Footprint,
+) {
+    let strays = || {
+        let script = sha_of(args.get(1).unwrap_or_default()).and_then(|sha| engine::compiled(&sha));
+        script.is_some_and(|script| script.strays.load(Ordering::Relaxed))
+    };
+    if setting == Setting::Nested || strays() {
+        footprint.add_everything();
+    }
+}
+
+/// A digest as a client writes it, in lower case.
+pub(super) fn sha_of(word: &[u8]) -> Option<Hex> {
+    let mut sha: Hex = word.try_into().ok()?;
+    sha.make_ascii_lowercase();
+    Some(sha)
+}
+
+/// How many keys the command has, from its argument 2.
+pub(super) fn key_count(ctx: &Ctx<'_>, not_a_number: &'static str) -> Result<usize, &'static str> {
+    let number = parse_i64(ctx.arg(2)).ok_or(not_a_number)?;
+    if number > ctx.args.len() as i64 - 3 {
+        return Err("ERR Number of keys can't be greater than number of args");
+    }
+    usize::try_from(number).map_err(|_| "ERR Number of keys can't be negative")
+}
+
+fn evaluate(ctx: &mut Ctx<'_>, read_only: bool) {
+    let keys = match key_count(ctx, error::NOT_AN_INTEGER) {
+        Ok(keys) => keys,
+        Err(text) => return ctx.reply.error(text),
+    };
+    let sha = engine::digest(ctx.arg(1));
+    engine::with_scripts(ctx.server.config.live().lua_memory_limit(), |engine| {
+        if engine.find(&sha).is_none()
+            && let Err(text) = add(ctx.server, engine, sha, ctx.args.owned(1), false)
+        {
+            return ctx.reply.error(&text);
+        }
+        run_found(ctx, engine, &sha, keys, read_only);
+    });
+}
+
+/// Compiles a text and adds it to the scripts.
+pub(super) fn add(
+    server: &Server,
+    engine: &mut Engine,
+    sha: Hex,
+    body: bytes::Bytes,
+    loaded: bool,
+) -> Result<(), String> {
+    let script = match server.scripts.find(&sha) {
+        Some(script) => script,
+        None => {
+            let (flags, skip) = flags::of_script(&body)?;
+            Script::new(sha, body, flags, skip)
+        }
+    };
+    compile(engine, &script)?;
+    let kept = server.scripts.add(Arc::clone(&script), loaded);
+    if !Arc::ptr_eq(&kept, &script) {
+        compile(engine, &kept)?;
+    }
+    Ok(())
+}
+
+fn compile(engine: &mut Engine, script: &Arc<Script>) -> Result<(), String> {
+    let compiled = engine.compile(script);
+    compiled.map(|_| ()).map_err(|text| format!("ERR Error compiling script (new function): {text}"))
+}
+
+fn evaluate_by_sha(ctx: &mut Ctx<'_>, read_only: bool) {
+    let keys = match key_count(ctx, error::NOT_AN_INTEGER) {
+        Ok(keys) => keys,
+        Err(text) => return ctx.reply.error(text),
+    };
+    let Some(sha) = sha_of(ctx.arg(1)) else { return ctx.reply.error(NO_SCRIPT) };
+    engine::with_scripts(ctx.server.config.live().lua_memory_limit(), |engine| {
+        if engine.find(&sha).is_none() {
+            let Some(script) = ctx.server.scripts.find(&sha) else { return ctx.reply.error(NO_SCRIPT) };
+            if let Err(text) = compile(engine, &script) {
+                return ctx.reply.error(&text);
+            }
+        }
+        run_found(ctx, engine, &sha, keys, read_only);
+    });
+}
+
+fn run_found(ctx: &mut Ctx<'_>, engine: &mut Engine, sha: &Hex, keys: usize, read_only: bool) {
+    let Some((script, function)) = engine.find(sha) else { return ctx.reply.error(NO_SCRIPT) };
+    if let Err(text) = admit(ctx, script.flags, read_only) {
+        return ctx.reply.error(text);
+    }
+    let job = Job { name: sha, flags: script.flags, read_only, is_function: false, keys };
+    if run::execute(ctx, engine, function, &job) == Ended::Strayed {
+        script.strays.store(true, Ordering::Relaxed);
+        ctx.strayed = true;
+    }
+}
+
+/// Whether what a script declares lets it run now.
+pub(super) fn admit(ctx: &Ctx<'_>, flags: ScriptFlags, read_only: bool) -> Result<(), &'static str> {
+    if flags.contains(ScriptFlags::COMPATIBLE) {
+        return Ok(());
+    }
+    if read_only && !flags.contains(ScriptFlags::NO_WRITES) {
+        return Err("ERR Can not execute a script with write flag using *_ro command.");
+    }
+    let most = ctx.server.config.live().maxmemory();
+    let allowed = ScriptFlags::ALLOW_OOM | ScriptFlags::NO_WRITES;
+    if !flags.intersects(allowed) && most != 0 && crate::memory::used() > most {
+        return Err("OOM allow-oom flag is not set on the script, can not run it when used memory > 'maxmemory'");
+    }
+    Ok(())
+}
