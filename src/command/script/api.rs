@@ -10,26 +10,26 @@ use crate::protocol::args::{ArgBuf, parse_u64};
 use crate::{log_debug, log_notice, log_verbose, log_warning};
 
 /// What the running Lua code is.
-pub(super) enum Mode<'r> {
+pub(super) enum Mode<'r, 'h> {
     /// A script or function at work.
-    Call(&'r Run<'r>),
+    Call(&'r Run<'h>),
     /// A library that registers its functions.
     Load(&'r Loading),
 }
 
-impl Mode<'_> {
+impl Mode<'_, '_> {
     /// The interpreter's tick.
     pub(super) fn tick(run: *const ()) -> bool {
         // SAFETY: every call of an interpreter passes the address of a `Mode` that outlives it.
-        match unsafe { &*run.cast::<Mode<'_>>() } {
+        match unsafe { &*run.cast::<Mode<'_, '_>>() } {
             Mode::Call(run) => run.tick(),
             Mode::Load(loading) => loading.is_late(),
         }
     }
 
-    fn of<'s>(stack: &Stack<'s>) -> &'s Mode<'s> {
+    fn of<'s>(stack: &Stack<'s>) -> &'s Mode<'s, 's> {
         // SAFETY: as in `tick`; functions of ours run only within such a call.
-        unsafe { &*stack.run().cast::<Mode<'s>>() }
+        unsafe { &*stack.run().cast::<Mode<'s, 's>>() }
     }
 }
 

@@ -76,7 +76,6 @@ pub(super) fn execute(ctx: &mut Ctx<'_>, engine: &mut Engine, function: Referenc
     let most = server.config.live().maxmemory();
     let (db, resp3) = (host.client.db, host.client.resp3);
     let lane = host.lane();
-    let is_function = job.is_function;
     let run = Run {
         flags: job.flags,
         resp3: Cell::new(false),

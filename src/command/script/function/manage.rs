@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::dump;
+use super::dump as payload;
 use super::library::{Function, Table};
 use super::load::build;
 use crate::command::script::flags::NAMES;
@@ -40,8 +40,8 @@ pub(in crate::command::script) fn kill(ctx: &mut Ctx<'_>) {
 }
 
 pub(in crate::command::script) fn dump(ctx: &mut Ctx<'_>) {
-    let payload = ctx.server.functions.read(|table| dump::write(table.libraries.values().map(|l| &*l.code)));
-    ctx.reply.bulk(&payload);
+    let bytes = ctx.server.functions.read(|table| payload::write(table.libraries.values().map(|l| &*l.code)));
+    ctx.reply.bulk(&bytes);
 }
 
 pub(in crate::command::script) fn restore(ctx: &mut Ctx<'_>) {
@@ -61,7 +61,7 @@ fn restored(ctx: &Ctx<'_>) -> Result<(), String> {
         return Err("ERR Wrong restore policy given, value should be either FLUSH, APPEND or REPLACE.".into());
     }
     let mut libraries = Vec::new();
-    for code in dump::read(ctx.arg(2))? {
+    for code in payload::read(ctx.arg(2))? {
         libraries.push(build(ctx.server, code, RESTORE_TIME)?);
     }
     ctx.server.functions.change(|table| {
