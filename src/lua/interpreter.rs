@@ -6,9 +6,9 @@ use std::ptr;
 use mlua_sys as ffi;
 
 use super::alloc::allocate;
-use super::shared::{Shared, Tick, shared_of};
 use super::cjson::Settings;
 use super::random::Random;
+use super::shared::{Shared, Tick, shared_of};
 use super::{Kind, Raised, Reference, Stack, native, sandbox};
 
 /// Bytecode begins with this byte, and no source text does.

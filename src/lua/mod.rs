@@ -49,5 +49,8 @@ pub type Native = fn(&mut Stack<'_>) -> Outcome;
 /// The number of results, or the error on top.
 pub type Outcome = Result<usize, Raised>;
 
+/// Tables within tables that our functions follow at most, however much a script allows them: they recurse.
+pub const NESTING: usize = 1200;
+
 /// Instructions between two looks whether the script must end: far below a millisecond.
 const TICK_INSTRUCTIONS: std::ffi::c_int = 10_000;

@@ -54,8 +54,7 @@ unsafe fn enter(state: *mut ffi::lua_State) -> Option<c_int> {
 
 #[cold]
 fn refuse(shared: &Shared, stack: &mut Stack<'_>) {
-    let text: &[u8] =
-        if shared.doomed.get() { b"the script is being ended" } else { b"not enough memory" };
+    let text: &[u8] = if shared.doomed.get() { b"the script is being ended" } else { b"not enough memory" };
     let _raised = stack.raise(text);
 }
 

@@ -8,16 +8,18 @@ const ROOM: usize = 40;
 /// `printf("%.*g", digits, value)`: what Lua (14 digits) and Redis (17) print for a number.
 pub fn print(value: f64, digits: u8, into: &mut Vec<u8>) {
     // Whole numbers below 10^14 have at most 14 digits, and all of these formats print them the same way.
-    if digits >= 14 && value.fract() == 0.0 && value.abs() < 1e14 && (value != 0.0 || value.is_sign_positive()) {
+    if digits >= 14
+        && value.fract() == 0.0
+        && value.abs() < 1e14
+        && (value != 0.0 || value.is_sign_positive())
+    {
         let mut buffer = itoa::Buffer::new();
         return into.extend_from_slice(buffer.format(value as i64).as_bytes());
     }
     let mut room = [0u8; ROOM];
     let digits = c_int::from(digits.min(17));
     // SAFETY: the buffer has the size that is given, the format takes an int and a double, and both are there.
-    let len = unsafe {
-        libc::snprintf(room.as_mut_ptr().cast(), ROOM, c"%.*g".as_ptr(), digits, value)
-    };
+    let len = unsafe { libc::snprintf(room.as_mut_ptr().cast(), ROOM, c"%.*g".as_ptr(), digits, value) };
     into.extend_from_slice(&room[..usize::try_from(len).unwrap_or(0).min(ROOM - 1)]);
 }
 

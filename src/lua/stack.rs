@@ -207,9 +207,7 @@ impl<'l> Stack<'l> {
             return None;
         }
         // SAFETY: see the module.
-        unsafe {
-            (ffi::lua_isnumber(self.state, index) != 0).then(|| ffi::lua_tonumber(self.state, index))
-        }
+        unsafe { (ffi::lua_isnumber(self.state, index) != 0).then(|| ffi::lua_tonumber(self.state, index)) }
     }
 
     /// The string at `index`; none for other kinds, numbers too.

@@ -1,6 +1,6 @@
 //! Replies of commands as Lua values, and a script's result as a reply.
 
-use crate::lua::{Kind, Raised, Stack};
+use crate::lua::{Kind, NESTING, Raised, Stack};
 use crate::protocol::args::{parse_f64, parse_i64};
 use crate::protocol::reply::{Mark, Reply};
 
@@ -140,7 +140,11 @@ impl<'b> Replies<'b> {
                 return Err(stack.raise(b"not enough memory"));
             }
             self.push(stack)?;
-            if name == "map" { self.push(stack)? } else { stack.push_boolean(true) }
+            if name == "map" {
+                self.push(stack)?
+            } else {
+                stack.push_boolean(true)
+            }
             // A table cannot have nil as a key.
             if stack.kind(-2) == Kind::Nil { stack.pop(2) } else { stack.set_pair(-3) }
         }
@@ -162,7 +166,7 @@ pub(super) fn push_error(stack: &mut Stack<'_>, text: &str) {
 
 /// Writes the value on top as a reply, and takes it.
 pub(super) fn reply(stack: &mut Stack<'_>, out: &mut Reply<'_>) {
-    if !stack.reserve(SLOTS) {
+    if stack.top() > NESTING || !stack.reserve(SLOTS) {
         out.error(TOO_DEEP);
     } else {
         match stack.kind(-1) {
@@ -257,7 +261,11 @@ fn reply_pairs(stack: &mut Stack<'_>, out: &mut Reply<'_>, with_values: bool) {
         count += 1;
         stack.pop(1);
     }
-    if with_values { out.map(count) } else { out.set(count) }
+    if with_values {
+        out.map(count)
+    } else {
+        out.set(count)
+    }
     stack.push_nil();
     while stack.next(-2) {
         stack.copy(-2);

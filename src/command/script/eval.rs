@@ -166,7 +166,9 @@ pub(super) fn admit(ctx: &Ctx<'_>, flags: ScriptFlags, read_only: bool) -> Resul
     let most = ctx.server.config.live().maxmemory();
     let allowed = ScriptFlags::ALLOW_OOM | ScriptFlags::NO_WRITES;
     if !flags.intersects(allowed) && most != 0 && crate::memory::used() > most {
-        return Err("OOM allow-oom flag is not set on the script, can not run it when used memory > 'maxmemory'");
+        return Err(
+            "OOM allow-oom flag is not set on the script, can not run it when used memory > 'maxmemory'",
+        );
     }
     Ok(())
 }

@@ -42,7 +42,8 @@ const ANY_TIME: Flags = Flags::NOSCRIPT.union(Flags::ALLOW_BUSY);
 const CHANGES: Flags = Flags::NOSCRIPT.union(Flags::WRITE);
 const ADDS: Flags = CHANGES.union(Flags::DENYOOM);
 
-const ANY: &[KeySpec] = &[KeySpec::counted(2, 1, KeyFlags::RW.union(KeyFlags::ACCESS).union(KeyFlags::UPDATE))];
+const ANY: &[KeySpec] =
+    &[KeySpec::counted(2, 1, KeyFlags::RW.union(KeyFlags::ACCESS).union(KeyFlags::UPDATE))];
 const READ: &[KeySpec] = &[KeySpec::counted(2, 1, KeyFlags::RO.union(KeyFlags::ACCESS))];
 
 const G: &str = "scripting";

@@ -134,7 +134,10 @@ impl Run<'_> {
     fn doomed_text(&self) -> String {
         let sort = if self.is_function { "FUNCTION" } else { "SCRIPT" };
         debug_assert!(self.killed.get());
-        format!("ERR Error running script (call to {}): Script killed by user with {sort} KILL.", self.title())
+        format!(
+            "ERR Error running script (call to {}): Script killed by user with {sort} KILL.",
+            self.title()
+        )
     }
 
     fn title(&self) -> String {

@@ -22,9 +22,9 @@ use std::cell::{Cell, RefCell};
 
 use super::registry::Scripts;
 use crate::command::key::duplicate;
+use crate::command::keys;
 use crate::command::nested::{Call, Host};
 use crate::command::table::Flags;
-use crate::command::keys;
 use crate::keyspace::gate::{STRIPES, Stripe};
 use crate::sync::{Ordering, spin_loop, yield_now};
 use crate::value::word::{OwnedWord, View};

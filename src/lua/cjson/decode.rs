@@ -3,7 +3,7 @@
 use std::ptr;
 
 use super::{Invalid, Settings};
-use crate::lua::{Outcome, Raised, Stack};
+use crate::lua::{NESTING, Outcome, Raised, Stack};
 
 pub(super) fn decode(stack: &mut Stack<'_>) -> Outcome {
     if stack.top() != 1 {
@@ -107,11 +107,9 @@ impl Decoder<'_> {
             }
             return self.number();
         }
-        for (word, token) in [
-            (&b"true"[..], Token::Boolean(true)),
-            (b"false", Token::Boolean(false)),
-            (b"null", Token::Null),
-        ] {
+        for (word, token) in
+            [(&b"true"[..], Token::Boolean(true)), (b"false", Token::Boolean(false)), (b"null", Token::Null)]
+        {
             if rest.starts_with(word) {
                 self.at += word.len();
                 return (token, start);
@@ -216,11 +214,9 @@ impl Decoder<'_> {
 
     fn descend(&mut self, stack: &mut Stack<'_>) -> Result<(), Raised> {
         self.depth += 1;
-        if self.depth > self.settings.decode_max_depth || !stack.reserve(8) {
-            let text = format!(
-                "Found too many nested data structures ({}) at character {}",
-                self.depth, self.at
-            );
+        if self.depth > self.settings.decode_max_depth.min(NESTING as i64) || !stack.reserve(8) {
+            let text =
+                format!("Found too many nested data structures ({}) at character {}", self.depth, self.at);
             return Err(stack.fail(&text));
         }
         if stack.is_over_limit() {
@@ -292,9 +288,9 @@ fn is_invalid_number(text: &[u8]) -> bool {
     match digits {
         [b'0', second, ..] => second.is_ascii_digit() || matches!(second, b'x' | b'X'),
         [first, ..] if *first <= b'9' => false,
-        _ => [b"inf", b"nan"].iter().any(|word| {
-            digits.get(..3).is_some_and(|start| start.eq_ignore_ascii_case(*word))
-        }),
+        _ => [b"inf", b"nan"]
+            .iter()
+            .any(|word| digits.get(..3).is_some_and(|start| start.eq_ignore_ascii_case(*word))),
     }
 }
 

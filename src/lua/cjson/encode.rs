@@ -2,7 +2,7 @@
 
 use super::{Invalid, Settings};
 use crate::lua::number::print;
-use crate::lua::{Kind, Outcome, Raised, Stack};
+use crate::lua::{Kind, NESTING, Outcome, Raised, Stack};
 
 /// Slots that one level of nesting needs: a key, a value, and one to look at.
 const SLOTS: usize = 3;
@@ -30,9 +30,7 @@ impl Encoder {
         match stack.kind(-1) {
             Kind::String => self.string(stack.bytes(-1).unwrap_or_default()),
             Kind::Number => return self.number(stack, -1),
-            Kind::Boolean => {
-                self.text.extend_from_slice(if stack.truth(-1) { b"true" } else { b"false" })
-            }
+            Kind::Boolean => self.text.extend_from_slice(if stack.truth(-1) { b"true" } else { b"false" }),
             Kind::Nil => self.text.extend_from_slice(b"null"),
             Kind::Light if stack.is_null(-1) => self.text.extend_from_slice(b"null"),
             Kind::Table => return self.table(stack),
@@ -49,7 +47,7 @@ impl Encoder {
 
     fn table(&mut self, stack: &mut Stack<'_>) -> Result<(), Raised> {
         self.depth += 1;
-        if self.depth > self.settings.encode_max_depth || !stack.reserve(SLOTS + 8) {
+        if self.depth > self.settings.encode_max_depth.min(NESTING as i64) || !stack.reserve(SLOTS + 8) {
             return Err(stack.fail(&format!("Cannot serialise, excessive depth ({})", self.depth)));
         }
         match self.array_length(stack)? {

@@ -1,6 +1,6 @@
 //! MessagePack to values.
 
-use crate::lua::{Kind, Outcome, Raised, Stack};
+use crate::lua::{Kind, NESTING, Outcome, Raised, Stack};
 
 const MISSING: &str = "Missing bytes in input.";
 const BAD: &str = "Bad data format in input.";
@@ -43,7 +43,7 @@ fn all(stack: &mut Stack<'_>, limit: i64, offset: i64) -> Outcome {
         return Err(stack.fail(&text));
     };
     let limit = if whole { i32::MAX } else { limit };
-    let mut cursor = Cursor { rest };
+    let mut cursor = Cursor { rest, depth: 0 };
     let mut count = 0;
     while !cursor.rest.is_empty() && count < limit {
         cursor.value(stack)?;
@@ -60,6 +60,7 @@ fn all(stack: &mut Stack<'_>, limit: i64, offset: i64) -> Outcome {
 
 struct Cursor<'b> {
     rest: &'b [u8],
+    depth: usize,
 }
 
 impl<'b> Cursor<'b> {
@@ -85,7 +86,7 @@ impl<'b> Cursor<'b> {
 
     /// Reads one value and pushes it.
     fn value(&mut self, stack: &mut Stack<'_>) -> Result<(), Raised> {
-        if !stack.reserve(8) {
+        if self.depth > NESTING || !stack.reserve(8) {
             return Err(stack.fail("stack overflow (in function mp_decode_to_lua_type)"));
         }
         if stack.is_over_limit() {
@@ -146,15 +147,18 @@ impl<'b> Cursor<'b> {
 
     fn array(&mut self, stack: &mut Stack<'_>, length: usize) -> Result<(), Raised> {
         stack.push_table(0, 0);
+        self.depth += 1;
         for number in 1..=length {
             self.value(stack)?;
             stack.set_element(-2, number as i32);
         }
+        self.depth -= 1;
         Ok(())
     }
 
     fn map(&mut self, stack: &mut Stack<'_>, length: usize) -> Result<(), Raised> {
         stack.push_table(0, 0);
+        self.depth += 1;
         for _ in 0..length {
             self.value(stack)?;
             let unfit = match stack.kind(-1) {
@@ -168,6 +172,7 @@ impl<'b> Cursor<'b> {
             }
             stack.set_pair(-3);
         }
+        self.depth -= 1;
         Ok(())
     }
 }

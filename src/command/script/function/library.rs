@@ -66,7 +66,10 @@ impl Functions {
     }
 
     /// Changes the libraries, or none of them if `change` fails. What is no longer there afterwards is marked.
-    pub(super) fn change<R>(&self, change: impl FnOnce(&mut Table) -> Result<R, String>) -> Result<R, String> {
+    pub(super) fn change<R>(
+        &self,
+        change: impl FnOnce(&mut Table) -> Result<R, String>,
+    ) -> Result<R, String> {
         let mut table = self.table.write().unwrap_or_else(PoisonError::into_inner);
         let mut changed = table.clone();
         let answer = change(&mut changed)?;

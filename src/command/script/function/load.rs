@@ -189,7 +189,8 @@ fn named(stack: &mut Stack<'_>) -> Result<Registered, Raised> {
 
 fn flags_of(stack: &mut Stack<'_>) -> Result<ScriptFlags, Raised> {
     if stack.kind(-1) != Kind::Table {
-        let text = "ERR flags argument to redis.register_function must be a table representing function flags";
+        let text =
+            "ERR flags argument to redis.register_function must be a table representing function flags";
         return Err(refuse(stack, text));
     }
     let mut all = ScriptFlags::default();

@@ -90,9 +90,10 @@ pub(in crate::command::script) fn list(ctx: &mut Ctx<'_>) {
         at += 1;
     }
     let fits = |name: &[u8]| pattern.is_none_or(|pattern| glob::matches(pattern, name, false));
-    let found: Vec<_> = ctx.server.functions.read(|table| {
-        table.libraries.values().filter(|library| fits(&library.name)).cloned().collect()
-    });
+    let found: Vec<_> = ctx
+        .server
+        .functions
+        .read(|table| table.libraries.values().filter(|library| fits(&library.name)).cloned().collect());
     ctx.reply.array(found.len());
     for library in found {
         ctx.reply.map(if with_code { 4 } else { 3 });
