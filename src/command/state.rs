@@ -7,7 +7,7 @@ use tokio::sync::watch;
 
 use super::client::Clients;
 use super::pause::Pause;
-use super::script::{Functions, Scripts};
+use super::script::{self, Functions, Scripts};
 use super::stats::Stats;
 use crate::config::Config;
 use crate::keyspace::Keyspace;
@@ -44,6 +44,8 @@ pub struct Server {
     pub stats: Stats,
     /// The scripts that are known, and those that run.
     pub scripts: Scripts,
+    /// Threads for scripts that take long; their lanes follow those of the workers.
+    pub script_pool: script::Pool,
     /// The libraries of functions.
     pub functions: Functions,
     /// Whether keys that fell due are looked for; DEBUG SET-ACTIVE-EXPIRE switches it off. Reads find them anyway.
@@ -80,9 +82,10 @@ impl Server {
     /// A server with empty databases.
     pub fn new(config: Arc<Config>, workers: usize) -> Server {
         super::ticks::start();
+        let lanes = workers + script::THREADS;
         let databases = config.number("databases") as usize;
         Server {
-            keyspace: Keyspace::new(databases, workers, unix_ms()),
+            keyspace: Keyspace::new(databases, lanes, unix_ms()),
             config,
             clients: Clients::default(),
             pause: Pause::default(),
@@ -93,8 +96,9 @@ impl Server {
             shutdown: Shutdown::default(),
             total_connections_received: AtomicU64::new(0),
             rejected_connections: AtomicU64::new(0),
-            stats: Stats::new(workers),
-            scripts: Scripts::new(workers),
+            stats: Stats::new(lanes),
+            scripts: Scripts::new(lanes),
+            script_pool: script::Pool::default(),
             functions: Functions::default(),
             active_expiry: AtomicBool::new(true),
         }

@@ -1,6 +1,7 @@
 //! EVAL, EVALSHA and their read-only forms.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::engine::{self, Engine};
 use super::flags::{self, ScriptFlags};
@@ -9,7 +10,9 @@ use super::run::{self, Ended, Job};
 use crate::command::client::Client;
 use crate::command::footprint::{Footprint, Setting};
 use crate::command::state::Server;
+use crate::command::table::Command;
 use crate::command::{Ctx, error};
+use crate::lua::Reference;
 use crate::lua::sha1::Hex;
 use crate::protocol::args::{Args, parse_i64};
 use crate::sync::Ordering;
@@ -82,30 +85,66 @@ pub(super) fn key_count(ctx: &Ctx<'_>, not_a_number: &'static str) -> Result<usi
     usize::try_from(number).map_err(|_| "ERR Number of keys can't be negative")
 }
 
+/// Whether the script that a call runs may take long.
+pub fn is_long(server: &Server, command: &Command, args: Args<'_>) -> bool {
+    let word = args.get(1).unwrap_or_default();
+    let sha = match command.name {
+        "fcall" | "fcall_ro" => return server.functions.is_long(word),
+        "eval" | "eval_ro" => Some(engine::digest(word)),
+        _ => sha_of(word),
+    };
+    // A script that nobody knows is refused at once, or new.
+    let Some(sha) = sha else { return false };
+    let script = engine::compiled(&sha).or_else(|| server.scripts.find(&sha));
+    script.map_or(command.name.starts_with("eval") && !command.name.contains("sha"), |script| {
+        !script.pace.is_short()
+    })
+}
+
 fn evaluate(ctx: &mut Ctx<'_>, read_only: bool) {
+    let sha = engine::digest(ctx.arg(1));
+    run_script(ctx, read_only, sha, |ctx, engine| add(ctx.server, engine, sha, ctx.args.owned(1), false));
+}
+
+fn evaluate_by_sha(ctx: &mut Ctx<'_>, read_only: bool) {
+    let Some(sha) = sha_of(ctx.arg(1)) else {
+        let refusal = key_count(ctx, error::NOT_AN_INTEGER).err().unwrap_or(NO_SCRIPT);
+        return ctx.reply.error(refusal);
+    };
+    run_script(ctx, read_only, sha, |ctx, engine| {
+        let script = ctx.server.scripts.find(&sha).ok_or(NO_SCRIPT)?;
+        let function = compile(engine, &script)?;
+        Ok((script, function))
+    });
+}
+
+type Found = Result<(Arc<Script>, Reference), String>;
+
+/// Runs the script of this digest; `otherwise` brings one that this thread has not compiled.
+fn run_script(
+    ctx: &mut Ctx<'_>,
+    read_only: bool,
+    sha: Hex,
+    otherwise: impl FnOnce(&mut Ctx<'_>, &mut Engine) -> Found,
+) {
     let keys = match key_count(ctx, error::NOT_AN_INTEGER) {
         Ok(keys) => keys,
         Err(text) => return ctx.reply.error(text),
     };
-    let sha = engine::digest(ctx.arg(1));
     engine::with_scripts(ctx.server.config.live().lua_memory_limit(), |engine| {
-        if engine.find(&sha).is_none()
-            && let Err(text) = add(ctx.server, engine, sha, ctx.args.owned(1), false)
-        {
-            return ctx.reply.error(&text);
+        let found = match engine.find(&sha) {
+            Some(found) => Ok(found),
+            None => otherwise(ctx, engine),
+        };
+        match found {
+            Ok(found) => run_found(ctx, engine, &found, keys, read_only),
+            Err(text) => ctx.reply.error(&text),
         }
-        run_found(ctx, engine, &sha, keys, read_only);
     });
 }
 
 /// Compiles a text and adds it to the scripts.
-pub(super) fn add(
-    server: &Server,
-    engine: &mut Engine,
-    sha: Hex,
-    body: bytes::Bytes,
-    loaded: bool,
-) -> Result<(), String> {
+pub(super) fn add(server: &Server, engine: &mut Engine, sha: Hex, body: bytes::Bytes, loaded: bool) -> Found {
     let script = match server.scripts.find(&sha) {
         Some(script) => script,
         None => {
@@ -113,43 +152,35 @@ pub(super) fn add(
             Script::new(sha, body, flags, skip)
         }
     };
-    compile(engine, &script)?;
+    let function = compile(engine, &script)?;
     let kept = server.scripts.add(Arc::clone(&script), loaded);
-    if !Arc::ptr_eq(&kept, &script) {
-        compile(engine, &kept)?;
+    if Arc::ptr_eq(&kept, &script) {
+        return Ok((script, function));
     }
-    Ok(())
+    let function = compile(engine, &kept)?;
+    Ok((kept, function))
 }
 
-fn compile(engine: &mut Engine, script: &Arc<Script>) -> Result<(), String> {
+fn compile(engine: &mut Engine, script: &Arc<Script>) -> Result<Reference, String> {
     let compiled = engine.compile(script);
-    compiled.map(|_| ()).map_err(|text| format!("ERR Error compiling script (new function): {text}"))
+    compiled.map_err(|text| format!("ERR Error compiling script (new function): {text}"))
 }
 
-fn evaluate_by_sha(ctx: &mut Ctx<'_>, read_only: bool) {
-    let keys = match key_count(ctx, error::NOT_AN_INTEGER) {
-        Ok(keys) => keys,
-        Err(text) => return ctx.reply.error(text),
-    };
-    let Some(sha) = sha_of(ctx.arg(1)) else { return ctx.reply.error(NO_SCRIPT) };
-    engine::with_scripts(ctx.server.config.live().lua_memory_limit(), |engine| {
-        if engine.find(&sha).is_none() {
-            let Some(script) = ctx.server.scripts.find(&sha) else { return ctx.reply.error(NO_SCRIPT) };
-            if let Err(text) = compile(engine, &script) {
-                return ctx.reply.error(&text);
-            }
-        }
-        run_found(ctx, engine, &sha, keys, read_only);
-    });
-}
-
-fn run_found(ctx: &mut Ctx<'_>, engine: &mut Engine, sha: &Hex, keys: usize, read_only: bool) {
-    let Some((script, function)) = engine.find(sha) else { return ctx.reply.error(NO_SCRIPT) };
+fn run_found(
+    ctx: &mut Ctx<'_>,
+    engine: &mut Engine,
+    (script, function): &(Arc<Script>, Reference),
+    keys: usize,
+    read_only: bool,
+) {
     if let Err(text) = admit(ctx, script.flags, read_only) {
         return ctx.reply.error(text);
     }
-    let job = Job { name: sha, flags: script.flags, read_only, is_function: false, keys };
-    if run::execute(ctx, engine, function, &job) == Ended::Strayed {
+    let job = Job { name: &script.sha, flags: script.flags, read_only, is_function: false, keys };
+    let began = Instant::now();
+    let ended = run::execute(ctx, engine, *function, &job);
+    script.pace.note(began.elapsed());
+    if ended == Ended::Strayed {
         script.strays.store(true, Ordering::Relaxed);
         ctx.strayed = true;
     }

@@ -7,10 +7,11 @@
 //! | `registry`, `flags` | the scripts that are known, which of them run, what they declare |
 //! | `engine` | each thread's interpreters and what they have compiled |
 //! | `run`, `api`, `convert` | one run, the table `redis`, values to replies and back |
+//! | `pool` | threads for scripts that take long |
 //! | `undo` | how a script stays atomic when it touches keys that it has not declared |
 //!
-//! A script runs in a section over the keys that it declares (`Flags::SECTION`), on the worker of its client, so that
-//! scripts over different keys run at the same time.
+//! A script runs in a section over the keys that it declares (`Flags::SECTION`), on the worker of its client or, if it
+//! may take long, on a thread of the pool; so scripts over different keys run at the same time.
 
 mod api;
 mod convert;
@@ -18,12 +19,15 @@ mod engine;
 mod eval;
 mod flags;
 mod function;
+mod pool;
 mod registry;
 mod run;
 mod scripts;
 mod undo;
 
+pub use eval::is_long;
 pub use function::Functions;
+pub use pool::{Lent, Pool, THREADS};
 pub use registry::Scripts;
 
 use super::keys::{KeyFlags, KeySpec};
@@ -35,7 +39,8 @@ const RUNS: Flags = Flags::NOSCRIPT
     .union(Flags::SKIP_MONITOR)
     .union(Flags::MAY_REPLICATE)
     .union(Flags::MOVABLEKEYS)
-    .union(Flags::SECTION);
+    .union(Flags::SECTION)
+    .union(Flags::RUNS_SCRIPT);
 const READS: Flags = RUNS.difference(Flags::MAY_REPLICATE).union(Flags::READONLY);
 const NOSCRIPT: Flags = Flags::NOSCRIPT;
 const ANY_TIME: Flags = Flags::NOSCRIPT.union(Flags::ALLOW_BUSY);

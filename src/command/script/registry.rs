@@ -7,6 +7,7 @@ use bytes::Bytes;
 use crossbeam_utils::CachePadded;
 
 use super::flags::ScriptFlags;
+use super::pool::Pace;
 use crate::command::state::unix_ms;
 use crate::lua::sha1::Hex;
 use crate::sync::{AtomicBool, AtomicU64, Ordering};
@@ -25,6 +26,7 @@ pub(super) struct Script {
     pub(super) strays: AtomicBool,
     /// SCRIPT FLUSH or newer scripts have taken it out of the registry.
     pub(super) gone: AtomicBool,
+    pub(super) pace: Pace,
     loaded: AtomicBool,
 }
 
@@ -80,7 +82,7 @@ impl Script {
     pub(super) fn new(sha: Hex, body: Bytes, flags: ScriptFlags, skip: usize) -> Arc<Script> {
         let strays = AtomicBool::new(false);
         let (gone, loaded) = (AtomicBool::new(false), AtomicBool::new(false));
-        Arc::new(Script { sha, body, flags, skip, strays, gone, loaded })
+        Arc::new(Script { sha, body, flags, skip, strays, gone, pace: Pace::default(), loaded })
     }
 
     /// The source text.

@@ -11,7 +11,7 @@ pub(super) fn load(ctx: &mut Ctx<'_>) {
     let sha = engine::digest(&body);
     let limit = ctx.server.config.live().lua_memory_limit();
     match engine::with_scripts(limit, |engine| add(ctx.server, engine, sha, body, true)) {
-        Ok(()) => ctx.reply.bulk(&sha),
+        Ok(_) => ctx.reply.bulk(&sha),
         Err(text) => ctx.reply.error(&text),
     }
 }

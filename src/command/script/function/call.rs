@@ -1,5 +1,7 @@
 //! FCALL and FCALL_RO.
 
+use std::time::Instant;
+
 use crate::command::Ctx;
 use crate::command::client::Client;
 use crate::command::footprint::{Footprint, Setting};
@@ -49,7 +51,10 @@ fn call(ctx: &mut Ctx<'_>, read_only: bool) {
             Err(text) => return ctx.reply.error(&text),
         };
         let job = Job { name: &function.name, flags: function.flags, read_only, is_function: true, keys };
-        if run::execute(ctx, engine, reference, &job) == Ended::Strayed {
+        let began = Instant::now();
+        let ended = run::execute(ctx, engine, reference, &job);
+        function.pace.note(began.elapsed());
+        if ended == Ended::Strayed {
             function.strays.store(true, Ordering::Relaxed);
             ctx.strayed = true;
         }

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use crate::command::script::flags::ScriptFlags;
+use crate::command::script::pool::Pace;
 use crate::lua::Reference;
 use crate::sync::{AtomicBool, AtomicU64, Ordering};
 
@@ -34,6 +35,8 @@ pub(super) struct Function {
     pub(super) name: Vec<u8>,
     pub(super) description: Option<Vec<u8>>,
     pub(super) flags: ScriptFlags,
+    /// How long its runs take.
+    pub(super) pace: Pace,
     /// As of a script.
     pub(super) strays: AtomicBool,
 }
@@ -90,6 +93,11 @@ impl Functions {
     /// How many libraries and functions there are.
     pub fn count(&self) -> (usize, usize) {
         self.read(|table| (table.libraries.len(), table.functions.len()))
+    }
+
+    /// Whether the function of this name may take long.
+    pub(in crate::command::script) fn is_long(&self, name: &[u8]) -> bool {
+        self.find(name).is_some_and(|(_, function)| !function.pace.is_short())
     }
 
     /// The function of this name.

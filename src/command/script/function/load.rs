@@ -64,6 +64,7 @@ impl super::library::Loading {
                 description: registered.description.clone(),
                 flags: registered.flags,
                 strays: false.into(),
+                pace: Default::default(),
             })
         })
     }
