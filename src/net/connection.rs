@@ -19,7 +19,7 @@ use super::seats::{self, Buffers, Taken};
 use super::worker::Local;
 use crate::command::client::Client;
 use crate::command::error;
-use crate::command::exec::{Alone, Progress};
+use crate::command::exec::{Alone, Closed, Progress};
 use crate::command::script::{Lent, Pool};
 use crate::command::state::Server;
 use crate::limits::COMMANDS_PER_TURN;

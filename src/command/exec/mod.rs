@@ -19,18 +19,19 @@
 
 mod run;
 
-use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::client::Client;
 use super::footprint::Footprint;
-use super::state::{Server, unix_ms};
+use super::script;
+use super::state::Server;
 use super::table::{Command, Flags, registry};
 use super::transaction::{self, Admission};
 use super::{container, error};
 use crate::keyspace::bucket::Bucket;
 use crate::keyspace::entry::Entry;
-use crate::keyspace::gate::{Closed, Section, Snapshot, stripe_of};
+pub use crate::keyspace::gate::Closed;
+use crate::keyspace::gate::{Section, Snapshot, stripe_of};
 use crate::keyspace::reclaim::collect_if_due;
 use crate::keyspace::table::{Table, prefetch};
 use crate::keyspace::{Access, Key};
