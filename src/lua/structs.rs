@@ -156,7 +156,12 @@ fn pack(stack: &mut Stack<'_>) -> Outcome {
 }
 
 fn put_integer(number: f64, size: usize, big: bool, made: &mut Vec<u8>) {
-    let mut value = if number < 0.0 { number as i64 as u64 } else { number as u64 };
+    // What fits no integer is what C on x86 makes of it.
+    let mut value = match number {
+        negative if negative < 0.0 => negative as i64 as u64,
+        large if large >= 2f64.powi(64) => 0,
+        other => other as u64,
+    };
     let start = made.len();
     for _ in 0..size {
         made.push(value as u8);
