@@ -3,7 +3,7 @@
 //! | file | holds |
 //! |---|---|
 //! | `interpreter` | creating one, compiling, calling |
-//! | `stack` | the values that a function of ours works on |
+//! | `stack`, `raise` | the values that a function of ours works on, and its errors |
 //! | `native`, `alloc`, `shared` | how Lua calls us, allocates, and what we remember meanwhile |
 //! | `sandbox`, `guarded` | what a script finds, and the read-only tables |
 //! | `pattern`, `random` | the pattern functions of `string`, and `math.random` |
@@ -30,6 +30,7 @@ mod interpreter;
 mod native;
 mod number;
 mod pattern;
+mod raise;
 mod random;
 mod sandbox;
 pub mod sha1;

@@ -23,10 +23,13 @@ pub(super) struct Engine {
     pub(super) buffers: (ArgBuf, Output),
     globals: Reference,
     scripts: HashMap<Hex, (Arc<Script>, Reference), foldhash::fast::RandomState>,
-    libraries: HashMap<u64, (Arc<Library>, HashMap<Vec<u8>, Reference>)>,
+    libraries: HashMap<u64, Loaded>,
     /// Of the functions' interpreter: the metatable of `redis`, and what it shows to a library and to its functions.
     views: Option<[Reference; 3]>,
 }
+
+/// A library with its functions by name.
+type Loaded = (Arc<Library>, HashMap<Vec<u8>, Reference>);
 
 thread_local! {
     static SCRIPTS: RefCell<Option<Engine>> = const { RefCell::new(None) };

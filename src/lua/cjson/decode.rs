@@ -179,7 +179,7 @@ impl Decoder<'_> {
         Ok(())
     }
 
-    /// Reads `\uXXXX`, or two of them that are a pair of surrogates.
+    /// Reads `\u` and four digits, or two of these that are a pair of surrogates.
     fn unicode(&mut self) -> Option<()> {
         let high = hex4(&self.text[self.at + 2..])?;
         let mut code = high;

@@ -117,7 +117,7 @@ fn number(number: f64, bytes: &mut Vec<u8>) {
 
 fn integer(number: i64, bytes: &mut Vec<u8>) {
     match number {
-        0..=127 | -32..=-1 => bytes.push(number as u8),
+        -32..=127 => bytes.push(number as u8),
         128..=0xff => bytes.extend_from_slice(&[0xcc, number as u8]),
         0x100..=0xffff => put(0xcd, (number as u16).to_be_bytes(), bytes),
         0x1_0000..=0xffff_ffff => put(0xce, (number as u32).to_be_bytes(), bytes),
