@@ -49,6 +49,7 @@ fn view(c: &mut Criterion) {
                 View::Short(short) => short.as_slice().len(),
                 View::Raw(raw) => raw.len(),
                 View::Node(node) => node.heap_bytes(),
+                View::Packed(packed) => packed.bytes.len(),
             });
         });
     }

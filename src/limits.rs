@@ -21,6 +21,9 @@ pub const ERROR_CODES: usize = 128;
 /// Bytes of one log message; the rest is cut off.
 pub const LOG_MESSAGE: usize = 1024;
 
+/// Members that a command answers at most when it picks some at random and any of them any number of times.
+pub const RANDOM_PICKS: i64 = 1 << 27;
+
 /// Bytes of replies at which a batch pauses until they are sent. One reply may be larger than this.
 pub const REPLIES_PENDING: usize = 1 << 20;
 
@@ -35,3 +38,7 @@ pub const RESERVED_FILES: u64 = 32;
 
 /// Descriptors of one worker's runtime: its poller, its waker, and the copies that Tokio makes of them.
 pub const FILES_PER_WORKER: u64 = 4;
+
+/// Elements that one command draws at random with repetitions. The reply is made as a whole, and Redis, which has no
+/// such bound, runs out of memory over it.
+pub const RANDOM_DRAWS: i64 = 1 << 22;

@@ -6,6 +6,8 @@ pub const WRONGTYPE: &str = "WRONGTYPE Operation against a key holding the wrong
 pub const SYNTAX: &str = "ERR syntax error";
 /// A number was expected.
 pub const NOT_AN_INTEGER: &str = "ERR value is not an integer or out of range";
+/// A count was expected.
+pub const MUST_BE_POSITIVE: &str = "ERR value is out of range, must be positive";
 /// A floating point number was expected.
 pub const NOT_A_FLOAT: &str = "ERR value is not a valid float";
 /// A key was expected.
@@ -28,3 +30,11 @@ pub const BUSY_FUNCTION: &str =
     "BUSY Redis is busy running a script. You can only call FUNCTION KILL or SHUTDOWN NOSAVE.";
 /// A command that needs memory while more than `maxmemory` is in use.
 pub const OUT_OF_MEMORY: &str = "OOM command not allowed when used memory > 'maxmemory'.";
+/// An element of a list that is longer than there may be.
+pub const ELEMENT_TOO_LARGE: &str = "ERR Element too large";
+/// A count that is negative, or no number.
+pub const NOT_POSITIVE: &str = "ERR value is out of range, must be positive";
+/// A number of keys that is not positive, or no number.
+pub const NUMKEYS: &str = "ERR numkeys should be greater than 0";
+/// A count of elements that is not positive, or no number.
+pub const COUNT: &str = "ERR count should be greater than 0";

@@ -1,6 +1,7 @@
 //! Deadlines of keys.
 
 use super::keys::{KeyFlags, KeySpec};
+use super::notify::Events;
 use super::table::{Categories, Command, Flags};
 use super::{Ctx, error};
 use crate::keyspace::Change;
@@ -155,6 +156,9 @@ fn set_deadline(ctx: &mut Ctx<'_>, conditions: Conditions, deadline: i64) {
             _ => Change::Keep(false),
         })),
     };
+    if done == Some(true) {
+        ctx.notify(Events::GENERIC, if future.is_some() { "expire" } else { "del" }, ctx.arg(1));
+    }
     ctx.reply.int(i64::from(done == Some(true)));
 }
 
@@ -199,6 +203,9 @@ fn persist(ctx: &mut Ctx<'_>) {
         let had_one = current != NO_EXPIRY;
         (had_one.then_some(NO_EXPIRY), had_one)
     });
+    if done == Some(true) {
+        ctx.notify(Events::GENERIC, "persist", ctx.arg(1));
+    }
     ctx.reply.int(i64::from(done == Some(true)));
 }
 

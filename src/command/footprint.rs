@@ -43,7 +43,17 @@ impl Footprint {
 
     /// Adds the stripe of one key.
     pub fn add_key(&mut self, server: &Server, key: &[u8]) {
-        self.stripes.push(stripe_of(server.keyspace.hasher.hash(key)));
+        self.stripes.push(Footprint::stripe(server, key));
+    }
+
+    /// The stripe of one key.
+    pub fn stripe(server: &Server, key: &[u8]) -> Stripe {
+        stripe_of(server.keyspace.hasher.hash(key))
+    }
+
+    /// Adds stripes.
+    pub fn add_stripes(&mut self, stripes: &[Stripe]) {
+        self.stripes.extend(stripes);
     }
 
     /// Adds what a call works on. Arguments that do not fit the key specifications have no keys: the handler answers

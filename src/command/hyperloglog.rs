@@ -10,6 +10,7 @@ use std::ops::Deref;
 use bytes::Bytes;
 
 use crate::command::keys::{KeyFlags, KeySpec};
+use crate::command::notify::Events;
 use crate::command::table::{Categories, Command, Flags};
 use crate::command::{Ctx, error};
 use crate::keyspace::{Change, Key, Live, Space};
@@ -130,6 +131,7 @@ impl<'a> Sketch<'a> {
                 }
                 (None, None) => Err(error::WRONGTYPE),
             },
+            View::Packed(_) => Err(error::WRONGTYPE),
         }
     }
 
@@ -191,7 +193,12 @@ fn pfadd(ctx: &mut Ctx<'_>) {
         }
     };
     match added {
-        Ok(changed) => ctx.reply.int(changed.into()),
+        Ok(changed) => {
+            if changed {
+                ctx.notify(Events::STRING, "pfadd", ctx.arg(1));
+            }
+            ctx.reply.int(changed.into());
+        }
         Err(text) => ctx.reply.error(text),
     }
 }
@@ -205,7 +212,10 @@ fn raise_live(space: &Space<'_>, key: Key<'_>, elements: Args<'_>) -> Option<boo
     live.entry().touch(space.clock());
     match raise {
         Raise::Unchanged => Some(false),
-        Raise::Raised => Some(true),
+        Raise::Raised => {
+            space.changed(key.bytes);
+            Some(true)
+        }
         Raise::Sealed => None,
     }
 }
@@ -269,7 +279,7 @@ fn add_dense(text: &[u8], elements: Args<'_>, expire_at: ExpireAt) -> Answer<(Op
 
 fn pfcount(ctx: &mut Ctx<'_>) {
     let count = match ctx.args.len() {
-        2 => ctx.space.read(ctx.key(1)).map_or(Ok(0), |live| Sketch::of(&live)?.count()),
+        2 => ctx.space.read(ctx.key(1)).map_or(Ok(0), |live| count_one(ctx, &live)),
         _ => union(ctx).map(|union| union.registers.count()),
     };
     match count {
@@ -277,6 +287,19 @@ fn pfcount(ctx: &mut Ctx<'_>) {
         Ok(count) => ctx.reply.int(count as i64),
         Err(text) => ctx.reply.error(text),
     }
+}
+
+/// The cardinality of the only key, which a string of a sketch then remembers: clients see it in GET.
+fn count_one(ctx: &Ctx<'_>, live: &Live<'_>) -> Answer<u64> {
+    let sketch = Sketch::of(live)?;
+    let count = sketch.count()?;
+    if let Sketch::Sparse(text) | Sketch::Dense(text) = &sketch
+        && Header::parse(text).is_ok_and(|header| header.cached().is_none())
+    {
+        let remembering = OwnedWord::from_bytes(&Header::remember(text, count), live.expire_at);
+        ctx.space.refine(ctx.key(1), live, remembering);
+    }
+    Ok(count)
 }
 
 /// The union of several keys.

@@ -45,6 +45,27 @@ pub enum Begin {
         /// Where the search starts.
         from: i32,
     },
+    /// Behind this word where the command itself finds it: options come first, each with so many operands, which may
+    /// look like the word. COMMAND shows it as a keyword.
+    Option {
+        /// The word.
+        word: &'static str,
+        /// Where a client that knows no options starts its search.
+        from: i32,
+        /// The options, each with the number of its operands.
+        options: &'static [(&'static str, usize)],
+    },
+    /// Behind the last of these words among a command's options, if there is one.
+    LastOption {
+        /// The word.
+        word: &'static str,
+        /// Options and how many operands each has: those are not looked at.
+        operands: &'static [(&'static str, usize)],
+        /// Where the options start.
+        from: usize,
+    },
+    /// Nowhere among the arguments: the keys' names follow from data.
+    Data,
 }
 
 /// How the other keys follow from the first.
@@ -120,7 +141,9 @@ impl KeySpec {
 
     /// Appends the places of the keys in `args`; false if the arguments do not fit the specification.
     pub fn extract(&self, args: Args<'_>, into: &mut Vec<usize>) -> bool {
-        let Some(begin) = self.begin(args) else { return false };
+        let Some(begin) = self.begin(args) else {
+            return matches!(self.begin, Begin::LastOption { .. } | Begin::Data);
+        };
         match self.find {
             Find::Range { last, step, limit } => range(args, begin, last, step, limit, into),
             Find::Keynum { at, first, step } => counted(args, begin + at, begin + first, step, into),
@@ -139,8 +162,49 @@ impl KeySpec {
                 };
                 found.map(|i| i + 1)
             }
+            Begin::Option { word, options, .. } => behind_options(args, word, options),
+            Begin::LastOption { word, operands, from } => behind_option(args, word, operands, from),
+            Begin::Data => None,
         }
     }
+
+    /// The argument of the key of a call that happens to have just one behind its options: `XREAD STREAMS key id`.
+    #[inline]
+    pub fn only_key_behind_options(&self, args: Args<'_>) -> Option<usize> {
+        match (self.begin, self.find) {
+            (Begin::Option { .. }, Find::Range { last: -1, step: 1, limit: 2 }) => {
+                self.begin(args).filter(|begin| begin + 2 == args.len())
+            }
+            _ => None,
+        }
+    }
+}
+
+/// The argument behind `word`, which comes after options; none if something else comes first.
+fn behind_options(args: Args<'_>, word: &str, options: &[(&str, usize)]) -> Option<usize> {
+    let mut at = 1;
+    loop {
+        let arg = args.get(at)?;
+        if eq_ignore_case(arg, word.as_bytes()) {
+            return Some(at + 1);
+        }
+        let option = options.iter().find(|(name, _)| eq_ignore_case(arg, name.as_bytes()))?;
+        at += 1 + option.1;
+    }
+}
+
+/// The place behind the last `word` among the options from `from` on.
+fn behind_option(args: Args<'_>, word: &str, operands: &[(&str, usize)], from: usize) -> Option<usize> {
+    let (mut at, mut found) = (from, None);
+    while let Some(option) = args.get(at) {
+        let skipped = operands.iter().find(|(name, _)| eq_ignore_case(option, name.as_bytes()));
+        if eq_ignore_case(option, word.as_bytes()) && at + 1 < args.len() {
+            found = Some(at + 1);
+            at += 1;
+        }
+        at += 1 + skipped.map_or(0, |(_, count)| *count);
+    }
+    found
 }
 
 fn range(args: Args<'_>, begin: usize, last: i32, step: usize, limit: usize, into: &mut Vec<usize>) -> bool {

@@ -3,6 +3,8 @@
 //! A handler is a plain synchronous function. It knows its arguments, the database as [`Space`] shows it, and the
 //! reply; it knows nothing of sockets, nor of the gate: the executor has closed what must be closed.
 
+pub mod bitmap;
+pub mod blocking;
 pub mod client;
 pub mod connection;
 pub mod container;
@@ -10,20 +12,31 @@ pub mod error;
 pub mod exec;
 pub mod expire;
 pub mod footprint;
+pub mod geo;
+pub mod hash;
 pub mod hyperloglog;
 pub mod key;
 pub mod keys;
+pub mod latency;
+pub mod list;
 pub mod nested;
+pub mod notify;
 pub mod pause;
+pub mod pubsub;
 pub mod script;
 pub mod server;
+pub mod set;
+pub mod sort;
 pub mod state;
 pub mod stats;
+pub mod stream;
 pub mod string;
 pub mod table;
 pub mod ticks;
 pub mod transaction;
+pub mod zset;
 
+use blocking::Block;
 use client::Client;
 use nested::Caller;
 use state::Server;
@@ -39,8 +52,18 @@ pub(crate) const FAMILIES: &[&[Command]] = &[
     string::COMMANDS,
     key::COMMANDS,
     expire::COMMANDS,
+    set::COMMANDS,
+    sort::COMMANDS,
+    bitmap::COMMANDS,
+    hash::COMMANDS,
     hyperloglog::COMMANDS,
+    stream::COMMANDS,
+    list::COMMANDS,
+    zset::COMMANDS,
+    geo::COMMANDS,
+    blocking::COMMANDS,
     connection::COMMANDS,
+    pubsub::COMMANDS,
     transaction::COMMANDS,
     script::COMMANDS,
     server::COMMANDS,
@@ -69,6 +92,8 @@ pub struct Ctx<'a> {
     /// Set by a handler that needs keys it could not name before: its reply is thrown away, and it is called again
     /// with everything closed. It must not have changed anything yet, and it must be its client's own command.
     pub strayed: bool,
+    /// What the command waits for: see [`Ctx::block`].
+    block: Option<Block>,
     /// The first key as the batch looked it up, with the number of its argument.
     first_key: Option<(usize, Key<'a>)>,
 }

@@ -128,7 +128,8 @@ impl Host<'_> {
         }
         let counters = self.server.stats.lane(self.lane);
         counters.called(call.id);
-        counters.took(call.id, ticks().saturating_sub(began));
+        let tracking = self.server.config.live().latency_tracking();
+        counters.took(call.id, ticks().saturating_sub(began), tracking);
         if out.has_error() {
             counters.failed(call.id, out.take_error().unwrap_or_default());
         }
@@ -139,6 +140,7 @@ impl Host<'_> {
         let space =
             Space::new(&self.server.keyspace, client.db, self.guard, self.lane, self.now, Access::Writing);
         let space = space.touching(!client.no_touch || call.command.name == "touch");
+        let space = space.traced(Some(self.section.trace()));
         let mut ctx = Ctx {
             server: self.server,
             client,
@@ -149,6 +151,7 @@ impl Host<'_> {
             section: Some(self.section),
             caller,
             strayed: false,
+            block: None,
             first_key: None,
         };
         (call.command.handler)(&mut ctx);

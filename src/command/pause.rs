@@ -13,7 +13,7 @@ use tokio::sync::Notify;
 
 use super::state::unix_ms;
 use super::table::Flags;
-use crate::sync::{AtomicU64, Ordering};
+use crate::sync::{AtomicU64, AtomicUsize, Ordering};
 
 /// Whom a pause stops.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +29,17 @@ pub enum Mode {
 pub struct Pause {
     word: CachePadded<AtomicU64>,
     changed: Notify,
+    /// Clients whose command waits for the end of it.
+    held: AtomicUsize,
+}
+
+/// One of them.
+struct Held<'p>(&'p AtomicUsize);
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 const ALL: u64 = 1;
@@ -54,6 +65,11 @@ impl Pause {
     #[inline]
     pub fn active(&self, now: u64) -> bool {
         self.word.load(Ordering::Acquire) >> 1 > now
+    }
+
+    /// How many clients' commands wait for the end of it.
+    pub fn held(&self) -> usize {
+        self.held.load(Ordering::Relaxed)
     }
 
     /// Whether a command with these flags must wait.
@@ -84,6 +100,8 @@ impl Pause {
 
     /// Sleeps until no pause is in force. Another may have begun when the caller runs.
     pub async fn over(&self) {
+        self.held.fetch_add(1, Ordering::Relaxed);
+        let _held = Held(&self.held);
         loop {
             let mut changed = pin!(self.changed.notified());
             // Registered before the look, so that an end in between is not missed.

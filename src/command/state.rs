@@ -5,8 +5,11 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::watch;
 
+use super::blocking::Queues;
 use super::client::Clients;
+use super::notify;
 use super::pause::Pause;
+use super::pubsub::Hub;
 use super::script::{self, Functions, Scripts};
 use super::stats::Stats;
 use crate::config::Config;
@@ -24,6 +27,8 @@ pub struct Server {
     pub keyspace: Keyspace,
     /// Who is connected.
     pub clients: Clients,
+    /// Who waits for data.
+    pub queues: Queues,
     /// CLIENT PAUSE.
     pub pause: Pause,
     /// When the process started.
@@ -42,6 +47,8 @@ pub struct Server {
     pub rejected_connections: AtomicU64,
     /// Counters of commands and errors.
     pub stats: Stats,
+    /// Who listens to what.
+    pub hub: Arc<Hub>,
     /// The scripts that are known, and those that run.
     pub scripts: Scripts,
     /// Threads for scripts that take long; their lanes follow those of the workers.
@@ -84,10 +91,15 @@ impl Server {
         super::ticks::start();
         let lanes = workers + script::THREADS;
         let databases = config.number("databases") as usize;
+        let hub = Arc::new(Hub::new(workers));
+        let keyspace = Keyspace::new(databases, lanes, unix_ms());
+        // Nobody else has the keyspace yet, so this is the first call.
+        let _ = keyspace.on_expired.set(notify::of_expired(Arc::clone(&config), Arc::clone(&hub)));
         Server {
-            keyspace: Keyspace::new(databases, lanes, unix_ms()),
+            keyspace,
             config,
             clients: Clients::default(),
+            queues: Queues::default(),
             pause: Pause::default(),
             started: Instant::now(),
             run_id: random_hex(40),
@@ -96,6 +108,7 @@ impl Server {
             shutdown: Shutdown::default(),
             total_connections_received: AtomicU64::new(0),
             rejected_connections: AtomicU64::new(0),
+            hub,
             stats: Stats::new(lanes),
             scripts: Scripts::new(lanes),
             script_pool: script::Pool::default(),

@@ -1,6 +1,23 @@
 //! The values that the hot path reads: plain atomics, no lock.
 
+use super::special::BufferLimit;
 use crate::sync::{AtomicU64, Ordering};
+
+/// A [`BufferLimit`] that changes.
+#[derive(Debug, Default)]
+pub(super) struct OutputLimit {
+    hard: AtomicU64,
+    soft: AtomicU64,
+    seconds: AtomicU64,
+}
+
+impl OutputLimit {
+    pub(super) fn set(&self, limit: &BufferLimit) {
+        self.hard.store(limit.hard, Ordering::Relaxed);
+        self.soft.store(limit.soft, Ordering::Relaxed);
+        self.seconds.store(limit.seconds, Ordering::Relaxed);
+    }
+}
 
 /// Mirrors of single values. Each stands alone, so relaxed loads are enough: a reader sees a change soon, and no reader
 /// draws a conclusion from two of them together.
@@ -8,17 +25,28 @@ use crate::sync::{AtomicU64, Ordering};
 pub struct Live {
     pub(super) tcp_keepalive: AtomicU64,
     pub(super) timeout: AtomicU64,
+    pub(super) latency_tracking: AtomicU64,
     pub(super) maxclients: AtomicU64,
     pub(super) proto_max_bulk_len: AtomicU64,
     pub(super) client_query_buffer_limit: AtomicU64,
-    pub(super) hz: AtomicU64,
     pub(super) hll_sparse_max_bytes: AtomicU64,
     pub(super) maxmemory: AtomicU64,
+    pub(super) output: OutputLimit,
+    pub(super) output_of_listeners: OutputLimit,
+    pub(super) hash_max_listpack_entries: AtomicU64,
+    pub(super) hash_max_listpack_value: AtomicU64,
+    pub(super) list_max_listpack_size: AtomicU64,
+    pub(super) list_compress_depth: AtomicU64,
+    pub(super) set_max_intset_entries: AtomicU64,
+    pub(super) set_max_listpack_entries: AtomicU64,
+    pub(super) set_max_listpack_value: AtomicU64,
+    pub(super) zset_max_listpack_entries: AtomicU64,
+    pub(super) zset_max_listpack_value: AtomicU64,
+    pub(super) stream_node_max_bytes: AtomicU64,
+    pub(super) stream_node_max_entries: AtomicU64,
+    pub(super) notify_keyspace_events: AtomicU64,
     pub(super) busy_reply_threshold: AtomicU64,
     pub(super) lua_memory_limit: AtomicU64,
-    pub(super) output_hard: AtomicU64,
-    pub(super) output_soft: AtomicU64,
-    pub(super) output_seconds: AtomicU64,
 }
 
 impl Live {
@@ -30,6 +58,12 @@ impl Live {
     /// Seconds after which an idle client is closed; zero is never.
     pub fn timeout(&self) -> u64 {
         self.timeout.load(Ordering::Relaxed)
+    }
+
+    /// Whether the distribution of the times that commands take is kept.
+    #[inline]
+    pub fn latency_tracking(&self) -> bool {
+        self.latency_tracking.load(Ordering::Relaxed) != 0
     }
 
     /// Clients at most.
@@ -45,11 +79,6 @@ impl Live {
     /// Bytes that a client may have sent without completing a command.
     pub fn client_query_buffer_limit(&self) -> usize {
         self.client_query_buffer_limit.load(Ordering::Relaxed) as usize
-    }
-
-    /// Background ticks per second, 1 to 500.
-    pub fn hz(&self) -> u64 {
-        self.hz.load(Ordering::Relaxed)
     }
 
     /// Bytes up to which a HyperLogLog stays sparse.
@@ -72,18 +101,73 @@ impl Live {
         self.lua_memory_limit.load(Ordering::Relaxed) as usize
     }
 
-    /// Bytes of unread replies at which a normal client is closed; zero is no limit.
-    pub fn output_hard(&self) -> u64 {
-        self.output_hard.load(Ordering::Relaxed)
+    /// When a client is closed because it does not read; other limits hold for those who listen to channels.
+    pub fn output_limit(&self, listens: bool) -> BufferLimit {
+        let limit = if listens { &self.output_of_listeners } else { &self.output };
+        BufferLimit {
+            hard: limit.hard.load(Ordering::Relaxed),
+            soft: limit.soft.load(Ordering::Relaxed),
+            seconds: limit.seconds.load(Ordering::Relaxed),
+        }
     }
 
-    /// Bytes of unread replies at which a normal client is closed after [`Self::output_seconds`]; zero is no limit.
-    pub fn output_soft(&self) -> u64 {
-        self.output_soft.load(Ordering::Relaxed)
+    /// Fields up to which a hash is packed.
+    pub fn hash_max_listpack_entries(&self) -> usize {
+        self.hash_max_listpack_entries.load(Ordering::Relaxed) as usize
     }
 
-    /// Seconds that a normal client may stay over [`Self::output_soft`].
-    pub fn output_seconds(&self) -> u64 {
-        self.output_seconds.load(Ordering::Relaxed)
+    /// Bytes of a field or value up to which a hash is packed.
+    pub fn hash_max_listpack_value(&self) -> usize {
+        self.hash_max_listpack_value.load(Ordering::Relaxed) as usize
+    }
+
+    /// Size of a packed piece of a list: elements, or if negative one of five numbers of bytes.
+    pub fn list_max_listpack_size(&self) -> i64 {
+        self.list_max_listpack_size.load(Ordering::Relaxed) as i64
+    }
+
+    /// Pieces at each end of a list that are never compressed; zero compresses none.
+    pub fn list_compress_depth(&self) -> usize {
+        self.list_compress_depth.load(Ordering::Relaxed) as usize
+    }
+
+    /// Members up to which a set of integers is packed as such.
+    pub fn set_max_intset_entries(&self) -> usize {
+        self.set_max_intset_entries.load(Ordering::Relaxed) as usize
+    }
+
+    /// Members up to which a set is packed.
+    pub fn set_max_listpack_entries(&self) -> usize {
+        self.set_max_listpack_entries.load(Ordering::Relaxed) as usize
+    }
+
+    /// Bytes of a member up to which a set is packed.
+    pub fn set_max_listpack_value(&self) -> usize {
+        self.set_max_listpack_value.load(Ordering::Relaxed) as usize
+    }
+
+    /// Members up to which a sorted set is packed.
+    pub fn zset_max_listpack_entries(&self) -> usize {
+        self.zset_max_listpack_entries.load(Ordering::Relaxed) as usize
+    }
+
+    /// Bytes of a member up to which a sorted set is packed.
+    pub fn zset_max_listpack_value(&self) -> usize {
+        self.zset_max_listpack_value.load(Ordering::Relaxed) as usize
+    }
+
+    /// Bytes of a block of a stream; zero is no limit.
+    pub fn stream_node_max_bytes(&self) -> usize {
+        self.stream_node_max_bytes.load(Ordering::Relaxed) as usize
+    }
+
+    /// Entries of a block of a stream; zero is no limit.
+    pub fn stream_node_max_entries(&self) -> usize {
+        self.stream_node_max_entries.load(Ordering::Relaxed) as usize
+    }
+
+    /// Classes of keyspace events that are published, as bits of the command layer's `Events`.
+    pub fn notify_keyspace_events(&self) -> u32 {
+        self.notify_keyspace_events.load(Ordering::Relaxed) as u32
     }
 }

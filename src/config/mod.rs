@@ -100,10 +100,9 @@ impl Config {
         if let (Some(field), Some(number)) = (directive.live, number_of(value)) {
             field(&self.live).store(number, Ordering::Relaxed);
         }
-        if let Value::Buffers([normal, ..]) = value {
-            self.live.output_hard.store(normal.hard, Ordering::Relaxed);
-            self.live.output_soft.store(normal.soft, Ordering::Relaxed);
-            self.live.output_seconds.store(normal.seconds, Ordering::Relaxed);
+        if let Value::Buffers([normal, _, listeners]) = value {
+            self.live.output.set(normal);
+            self.live.output_of_listeners.set(listeners);
         }
     }
 
@@ -185,7 +184,8 @@ fn asks_for(pattern: &[u8], name: &str, directive: &Directive) -> bool {
     if matches!(directive.kind, Kind::Line(..)) {
         return false;
     }
-    match directive.hidden {
+    let nickname = directive.hides_alias && directive.alias == Some(name);
+    match directive.hidden || nickname {
         true => pattern.eq_ignore_ascii_case(name.as_bytes()),
         false => glob::matches(pattern, name.as_bytes(), true),
     }

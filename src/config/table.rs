@@ -36,13 +36,16 @@ pub struct Directive {
     pub protected: bool,
     /// CONFIG GET shows it only when asked by its full name.
     pub hidden: bool,
+    /// CONFIG GET shows it under its other name only when asked by that in full: Redis does not know the name.
+    pub hides_alias: bool,
     /// Where its value stands for readers that take no lock.
     pub live: Option<fn(&Live) -> &AtomicU64>,
 }
 
 const fn directive(name: &'static str, kind: Kind, default: &'static str, status: Status) -> Directive {
-    let (modifiable, protected, hidden) = (true, false, false);
-    Directive { name, alias: None, kind, default, status, modifiable, protected, hidden, live: None }
+    let (modifiable, protected, hidden, hides_alias) = (true, false, false, false);
+    let (alias, live) = (None, None);
+    Directive { name, alias, kind, default, status, modifiable, protected, hidden, hides_alias, live }
 }
 
 const fn read(name: &'static str, kind: Kind, default: &'static str) -> Directive {
@@ -66,6 +69,11 @@ impl Directive {
     const fn alias(mut self, alias: &'static str) -> Self {
         self.alias = Some(alias);
         self
+    }
+    /// Another name, which is ours alone.
+    const fn nickname(mut self, alias: &'static str) -> Self {
+        self.hides_alias = true;
+        self.alias(alias)
     }
     const fn fixed(mut self) -> Self {
         self.modifiable = false;
@@ -180,13 +188,13 @@ pub static DIRECTIVES: &[Directive] = &[
     later("maxmemory-clients", MemoryOrPercent, "0"),
     later("max-new-connections-per-cycle", Int(1, 1000), "10"),
     // Server
-    read("threads", Int(0, THREADS), "0").fixed().alias("io-threads"),
+    read("io-threads", Int(0, THREADS), "0").fixed().nickname("threads"),
     moot("io-threads-do-reads", Bool, "no", "every worker reads, runs and writes for its own clients")
         .fixed(),
     read("databases", POS, "16").fixed(),
     read("loglevel", Enum(LOG_LEVELS), "notice"),
     read("logfile", TEXT, "").fixed(),
-    read("hz", NAT, "10").live(|live| &live.hz),
+    moot("hz", NAT, "10", "background work follows what is due instead of a rate"),
     moot("dynamic-hz", Bool, "yes", "the expiry's share of a tick follows the work that is due"),
     read("dir", Dir, ".").protected(),
     read("enable-protected-configs", Enum(ACCESS), "no").fixed(),
@@ -211,8 +219,8 @@ pub static DIRECTIVES: &[Directive] = &[
         .alias("lua-time-limit")
         .live(|live| &live.busy_reply_threshold),
     read("lua-memory-limit", MEM_1MB, "256mb").live(|live| &live.lua_memory_limit),
-    later("oom-score-adj", Enum(OOM), "no"),
-    later("oom-score-adj-values", OomScores, "0 200 800"),
+    read("oom-score-adj", Enum(OOM), "no"),
+    read("oom-score-adj-values", OomScores, "0 200 800"),
     moot("disable-thp", Bool, "yes", NO_FORK).fixed(),
     later("server_cpulist", TEXT, "").fixed(),
     later("bio_cpulist", TEXT, "").fixed(),
@@ -220,11 +228,11 @@ pub static DIRECTIVES: &[Directive] = &[
     later("bgsave_cpulist", TEXT, "").fixed(),
     later("ignore-warnings", TEXT, ""),
     later("latency-monitor-threshold", LONG, "0"),
-    later("latency-tracking", Bool, "yes"),
-    later("latency-tracking-info-percentiles", Percentiles, "50 99 99.9"),
+    read("latency-tracking", Bool, "yes").live(|live| &live.latency_tracking),
+    read("latency-tracking-info-percentiles", Percentiles, "50 99 99.9"),
     later("slowlog-log-slower-than", Int(-1, i64::MAX), "10000"),
     later("slowlog-max-len", LONG, "128"),
-    later("notify-keyspace-events", Events, ""),
+    read("notify-keyspace-events", Events, "").live(|live| &live.notify_keyspace_events),
     later("tracking-table-max-keys", LONG, "1000000"),
     // Memory and data types
     read("hll-sparse-max-bytes", MEM, "3000").live(|live| &live.hll_sparse_max_bytes),
@@ -250,18 +258,27 @@ pub static DIRECTIVES: &[Directive] = &[
     later("active-defrag-threshold-upper", Int(0, 1000), "100"),
     later("active-defrag-ignore-bytes", Memory(1, i64::MAX as u64), "100mb"),
     later("active-defrag-max-scan-fields", Int(1, i64::MAX), "1000"),
-    later("hash-max-listpack-entries", LONG, "512").alias("hash-max-ziplist-entries"),
-    later("hash-max-listpack-value", MEM, "64").alias("hash-max-ziplist-value"),
-    later("list-max-listpack-size", Int(i32::MIN as i64, i32::MAX as i64), "-2")
-        .alias("list-max-ziplist-size"),
-    later("list-compress-depth", NAT, "0"),
-    later("set-max-intset-entries", LONG, "512"),
-    later("set-max-listpack-entries", LONG, "128"),
-    later("set-max-listpack-value", LONG, "64"),
-    later("zset-max-listpack-entries", LONG, "128").alias("zset-max-ziplist-entries"),
-    later("zset-max-listpack-value", MEM, "64").alias("zset-max-ziplist-value"),
-    later("stream-node-max-bytes", MEM, "4096"),
-    later("stream-node-max-entries", LONG, "100"),
+    read("hash-max-listpack-entries", LONG, "512")
+        .alias("hash-max-ziplist-entries")
+        .live(|live| &live.hash_max_listpack_entries),
+    read("hash-max-listpack-value", MEM, "64")
+        .alias("hash-max-ziplist-value")
+        .live(|live| &live.hash_max_listpack_value),
+    read("list-max-listpack-size", Int(i32::MIN as i64, i32::MAX as i64), "-2")
+        .alias("list-max-ziplist-size")
+        .live(|live| &live.list_max_listpack_size),
+    read("list-compress-depth", NAT, "0").live(|live| &live.list_compress_depth),
+    read("set-max-intset-entries", LONG, "512").live(|live| &live.set_max_intset_entries),
+    read("set-max-listpack-entries", LONG, "128").live(|live| &live.set_max_listpack_entries),
+    read("set-max-listpack-value", LONG, "64").live(|live| &live.set_max_listpack_value),
+    read("zset-max-listpack-entries", LONG, "128")
+        .alias("zset-max-ziplist-entries")
+        .live(|live| &live.zset_max_listpack_entries),
+    read("zset-max-listpack-value", MEM, "64")
+        .alias("zset-max-ziplist-value")
+        .live(|live| &live.zset_max_listpack_value),
+    read("stream-node-max-bytes", MEM, "4096").live(|live| &live.stream_node_max_bytes),
+    read("stream-node-max-entries", LONG, "100").live(|live| &live.stream_node_max_entries),
     // Access
     later("requirepass", TEXT, ""),
     later("aclfile", TEXT, "").fixed(),
@@ -292,6 +309,9 @@ pub static DIRECTIVES: &[Directive] = &[
     later("aof-timestamp-enabled", Bool, "no"),
     later("aof-rewrite-incremental-fsync", Bool, "yes"),
     later("aof-disable-auto-gc", Bool, "no").hidden(),
+    later("key-load-delay", Int(i32::MIN as i64, i32::MAX as i64), "0").hidden(),
+    later("rdb-key-save-delay", Int(i32::MIN as i64, i32::MAX as i64), "0").hidden(),
+    later("loading-process-events-interval-bytes", Int(1024, i32::MAX as i64), "2097152").hidden(),
     // Replication
     later("replicaof", ReplicaOf, "").alias("slaveof").fixed(),
     later("masterauth", TEXT, ""),

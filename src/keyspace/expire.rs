@@ -7,6 +7,7 @@ use std::ops::Range;
 
 use super::entry::Entry;
 use super::gate::stripe_of;
+use super::observe::Trace;
 use super::reclaim::collect_if_due;
 use super::space::is_past;
 use super::table::{Table, prefetch};
@@ -139,11 +140,12 @@ impl Keyspace {
         }
         let hash = self.hasher.hash(entry.key());
         // A closed stripe belongs to a section whose time stands still: its keys wait for the next pass.
-        let Ok(_announced) = self.gate.announce(space.lane(), stripe_of(hash)) else {
+        let Ok(announced) = self.gate.announce(space.lane(), stripe_of(hash)) else {
             self.walk.disturb();
             return false;
         };
-        space.expire_exactly(hash, entry)
+        let trace = Trace::new(announced.observers());
+        space.other(space.db).traced(Some(&trace)).expire_exactly(hash, entry)
     }
 }
 

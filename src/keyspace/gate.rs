@@ -5,7 +5,8 @@
 //!
 //! # States
 //! A stripe's word (and the word for all stripes at once) is a set of bits: zero is *open*; `CLOSED` means that an
-//! exclusive section owns it; `WAITERS` that somebody sleeps until it opens. A lane's word is *idle*, *announcing a
+//! exclusive section owns it; `WAITERS` that somebody sleeps until it opens; further bits are [`Observers`], who want
+//! to hear of writes. A lane's word is *idle*, *announcing a
 //! stripe*, or *in a section*; its upper bits count the announcements, so that it never repeats.
 //!
 //! # Rules
@@ -25,6 +26,10 @@
 //! 8. A section may close further stripes in any order, as long as it does not wait for another section to open one:
 //!    it takes the stripe at once or learns that it cannot. It waits only for announced writers, who wait for nobody.
 //!
+//! 9. The bit of an observer is set inside a section over its stripe, and is part of the word that a writer looks at
+//!    anyway: who finds it clear cannot have missed anybody. It may be cleared at any time, because an observer that
+//!    left may be told what it does not care about any more.
+//!
 //! Rules 1 and 2 are the store-buffering pattern: both sides write their word, pass a sequentially consistent fence,
 //! and read the other's, so at least one sees the other. Rule 5 needs no fence because the section's writes were
 //! released after its `CLOSED`: seeing one of them makes the bit (or its later clearing) visible.
@@ -35,7 +40,8 @@ use std::task::{Context, Poll, Waker};
 
 use crossbeam_utils::CachePadded;
 
-use crate::sync::{AtomicU32, AtomicU64, Mutex, Ordering, fence, spin_loop, yield_now};
+use super::observe::Trace;
+use crate::sync::{AtomicU32, AtomicU64, AtomicUsize, Mutex, Ordering, fence, spin_loop, yield_now};
 
 /// How many stripes the keys are spread over: as many as a cluster has slots.
 #[cfg(not(sockudo_loom))]
@@ -46,6 +52,7 @@ pub const STRIPES: usize = 2;
 
 const CLOSED: u32 = 1;
 const WAITERS: u32 = 2;
+const OBSERVERS: u32 = Observers::WATCHERS.0 | Observers::WAITING.0;
 
 const BUSY: u64 = 1 << 16;
 const SECTION: u64 = 1 << 17;
@@ -80,18 +87,67 @@ pub enum Closed {
     All,
 }
 
+/// Who wants to hear of writes: a set.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Observers(u32);
+
+impl Observers {
+    /// Nobody.
+    pub const NONE: Observers = Observers(0);
+    /// Clients that watch a key.
+    pub const WATCHERS: Observers = Observers(4);
+    /// Clients that wait for data.
+    pub const WAITING: Observers = Observers(8);
+
+    fn of(word: u32) -> Observers {
+        Observers(word & OBSERVERS)
+    }
+
+    /// Whether all of `others` are among them.
+    #[inline]
+    pub fn contains(self, others: Observers) -> bool {
+        self.0 & others.0 == others.0
+    }
+
+    /// Whether there are none.
+    #[inline]
+    pub fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// These and those.
+    #[must_use]
+    pub fn and(self, others: Observers) -> Observers {
+        Observers(self.0 | others.0)
+    }
+}
+
 /// The stripes, the lanes and the sleepers.
 pub struct Gate {
     all: CachePadded<AtomicU32>,
     stripes: Box<[AtomicU32]>,
+    /// How many stripes have watchers, and how many have waiting clients.
+    observed: [AtomicUsize; 2],
     lanes: Box<[CachePadded<AtomicU64>]>,
     sleepers: Mutex<HashMap<Closed, Vec<Waker>>>,
+    /// Sections exclude nobody: tests show with it that they would notice.
+    #[cfg(all(debug_assertions, not(sockudo_loom)))]
+    broken: crate::sync::AtomicBool,
 }
 
 /// A writer's announcement, withdrawn on drop, also while unwinding.
 #[must_use]
 pub struct Announced<'g> {
     lane: &'g AtomicU64,
+    observers: Observers,
+}
+
+impl Announced<'_> {
+    /// Who wants to hear of writes to the stripe (rule 9).
+    #[inline]
+    pub fn observers(&self) -> Observers {
+        self.observers
+    }
 }
 
 /// An exclusive section; its stripes open on drop, also while unwinding.
@@ -102,6 +158,7 @@ pub struct Section<'g> {
     /// In ascending order.
     stripes: RefCell<Vec<Stripe>>,
     all: bool,
+    trace: Trace,
 }
 
 /// The lanes' words at an instant, to see later whether anybody wrote since.
@@ -114,9 +171,18 @@ impl Gate {
         Gate {
             all: CachePadded::new(AtomicU32::new(0)),
             stripes: (0..STRIPES).map(|_| AtomicU32::new(0)).collect(),
+            observed: [AtomicUsize::new(0), AtomicUsize::new(0)],
             lanes: (0..lanes).map(|_| CachePadded::new(AtomicU64::new(0))).collect(),
             sleepers: Mutex::new(HashMap::new()),
+            #[cfg(all(debug_assertions, not(sockudo_loom)))]
+            broken: crate::sync::AtomicBool::new(false),
         }
+    }
+
+    /// Makes sections exclude nobody. Only builds with debug assertions have this, to test the tests of the gate.
+    #[cfg(all(debug_assertions, not(sockudo_loom)))]
+    pub fn break_it(&self) {
+        self.broken.store(true, Ordering::SeqCst);
     }
 
     #[inline]
@@ -138,19 +204,26 @@ impl Gate {
     pub fn announce(&self, lane: usize, stripe: Stripe) -> Result<Announced<'_>, Closed> {
         let word = &*self.lanes[lane];
         announce(word, BUSY | u64::from(stripe.0));
-        let announced = Announced { lane: word };
-        self.check(stripe).map(|()| announced)
+        let mut announced = Announced { lane: word, observers: Observers::NONE };
+        announced.observers = self.look(stripe)?;
+        Ok(announced)
     }
 
     /// Whether a stripe is open right now; the second half of rules 1 and 5.
     #[inline]
     pub fn check(&self, stripe: Stripe) -> Result<(), Closed> {
+        self.look(stripe).map(|_| ())
+    }
+
+    #[inline]
+    fn look(&self, stripe: Stripe) -> Result<Observers, Closed> {
         // Ordering: Acquire, so that a reader's next read comes after a section that it found finished. For writers
         // the fence in `announce` orders these loads after the announcement.
-        if self.word(Closed::One(stripe)).load(Ordering::Acquire) & CLOSED != 0 {
+        let word = self.word(Closed::One(stripe)).load(Ordering::Acquire);
+        if word & CLOSED != 0 {
             return Err(Closed::One(stripe));
         }
-        self.check_all()
+        self.check_all().map(|()| Observers::of(word))
     }
 
     /// Whether nobody has closed everything.
@@ -163,14 +236,16 @@ impl Gate {
     pub fn close(&self, lane: usize, stripes: Vec<Stripe>) -> Result<Section<'_>, Closed> {
         debug_assert!(stripes.is_sorted() && stripes.windows(2).all(|w| w[0] != w[1]));
         announce(&self.lanes[lane], SECTION | BUSY);
-        let mut section = Section { gate: self, lane, stripes: RefCell::default(), all: false };
+        let mut section = Section::new(self, lane, false);
         self.check_all()?;
         let held = section.stripes.get_mut();
         held.reserve(stripes.len());
+        let mut observers = Observers::NONE;
         for stripe in stripes {
-            self.close_word(Closed::One(stripe))?;
+            observers = observers.and(self.close_word(Closed::One(stripe))?);
             held.push(stripe);
         }
+        section.trace.set_observers(observers);
         self.wait_for_writers(lane, held);
         Ok(section)
     }
@@ -195,23 +270,29 @@ impl Gate {
         self.close_word(Closed::All)?;
         // The lane's own number changes too, so that a reader of several keys (rule 6) notices the section.
         self.lanes[lane].store(next_idle(self.lanes[lane].load(Ordering::Relaxed)), Ordering::Relaxed);
-        let section = Section { gate: self, lane, stripes: RefCell::default(), all: true };
+        let section = Section::new(self, lane, true);
         fence(Ordering::SeqCst);
         for (other, word) in self.lanes.iter().enumerate() {
             if other != lane {
                 wait_while(|| word.load(Ordering::Acquire) & BUSY != 0);
             }
         }
+        section.trace.set_observers(self.observers());
         Ok(section)
     }
 
     /// Sets `CLOSED`, or gives up after a short while if another section has it.
-    fn close_word(&self, what: Closed) -> Result<(), Closed> {
+    fn close_word(&self, what: Closed) -> Result<Observers, Closed> {
         let word = self.word(what);
+        #[cfg(all(debug_assertions, not(sockudo_loom)))]
+        if self.broken.load(Ordering::SeqCst) {
+            return Ok(Observers::of(word.load(Ordering::Acquire)));
+        }
         for _ in 0..SPINS {
             // Ordering: Acquire pairs with the Release of the section before; SeqCst comes from the fence behind.
-            if word.fetch_or(CLOSED, Ordering::AcqRel) & CLOSED == 0 {
-                return Ok(());
+            let before = word.fetch_or(CLOSED, Ordering::AcqRel);
+            if before & CLOSED == 0 {
+                return Ok(Observers::of(before));
             }
             spin_loop();
         }
@@ -223,6 +304,34 @@ impl Gate {
         if self.word(what).fetch_and(!(CLOSED | WAITERS), Ordering::AcqRel) & WAITERS != 0 {
             let woken = self.sleepers.lock().expect("no panic under this lock").remove(&what);
             woken.into_iter().flatten().for_each(Waker::wake);
+        }
+    }
+
+    // -- observers ----------------------------------------------------------------------------------------------
+
+    /// Everybody who wants to hear of writes, wherever. Exact while everything is closed.
+    pub fn observers(&self) -> Observers {
+        let [watched, awaited] = self.observed.each_ref().map(|count| count.load(Ordering::Acquire) != 0);
+        let watchers = if watched { Observers::WATCHERS } else { Observers::NONE };
+        if awaited { watchers.and(Observers::WAITING) } else { watchers }
+    }
+
+    fn count_of(&self, kind: Observers) -> &AtomicUsize {
+        &self.observed[usize::from(kind == Observers::WAITING)]
+    }
+
+    /// Notes that one kind of observers wants to hear of writes to a stripe, which is the caller's section's (rule 9).
+    /// Marks and unmarks of one kind on one stripe exclude each other by a lock of the caller's.
+    pub fn mark(&self, stripe: Stripe, kind: Observers) {
+        if self.word(Closed::One(stripe)).fetch_or(kind.0, Ordering::AcqRel) & kind.0 == 0 {
+            self.count_of(kind).fetch_add(1, Ordering::AcqRel);
+        }
+    }
+
+    /// Notes that nobody of this kind is left at a stripe.
+    pub fn unmark(&self, stripe: Stripe, kind: Observers) {
+        if self.word(Closed::One(stripe)).fetch_and(!kind.0, Ordering::AcqRel) & kind.0 != 0 {
+            self.count_of(kind).fetch_sub(1, Ordering::AcqRel);
         }
     }
 
@@ -311,7 +420,28 @@ impl Drop for Announced<'_> {
     }
 }
 
-impl Section<'_> {
+impl<'g> Section<'g> {
+    fn new(gate: &'g Gate, lane: usize, all: bool) -> Section<'g> {
+        Section { gate, lane, stripes: RefCell::default(), all, trace: Trace::default() }
+    }
+
+    /// Who wants to hear of writes to its stripes (rule 9).
+    #[inline]
+    pub fn observers(&self) -> Observers {
+        self.trace.observers()
+    }
+
+    /// Where the changes of its keys are reported.
+    #[inline]
+    pub fn trace(&self) -> &Trace {
+        &self.trace
+    }
+
+    /// Its stripes in ascending order, unless it is over all.
+    pub fn stripes(&self) -> Option<Vec<Stripe>> {
+        (!self.all).then(|| self.stripes.borrow().clone())
+    }
+
     /// Whether the stripe is the section's own.
     pub fn covers(&self, stripe: Stripe) -> bool {
         self.all || self.stripes.borrow().binary_search(&stripe).is_ok()
@@ -322,12 +452,19 @@ impl Section<'_> {
         self.all || self.stripes.borrow().len() == STRIPES
     }
 
-    /// Closes one more stripe (rule 8), unless another section has it.
+    /// Closes one more stripe (rule 8), unless another section has it or clients wait for data at it: to serve them
+    /// may take stripes that nobody has named yet.
     pub fn extend(&self, stripe: Stripe) -> Result<(), Closed> {
         if self.covers(stripe) {
             return Ok(());
         }
-        self.gate.close_word(Closed::One(stripe))?;
+        let closed = Closed::One(stripe);
+        let observers = self.gate.close_word(closed)?;
+        if observers.contains(Observers::WAITING) {
+            self.gate.open_word(closed);
+            return Err(closed);
+        }
+        self.trace.set_observers(self.observers().and(observers));
         let mut stripes = self.stripes.borrow_mut();
         let at = stripes.partition_point(|&held| held < stripe);
         stripes.insert(at, stripe);

@@ -1,31 +1,47 @@
 //! All keys: tables, the gate, liveness and expiry.
 //!
 //! [`Space`] is how a command sees a database. Beneath it, from the outside in: [`gate`] says who may run beside whom,
-//! [`table`] maps keys to entries, [`entry`] is a key with its slot, and [`wheel`] knows what falls due.
+//! [`table`] maps keys to entries, [`entry`] is a key with its slot, [`wheel`] knows what falls due,
+//! and [`observe`] tells those who want to hear of changes.
 
 pub mod bucket;
+pub mod collections;
+mod deadline;
+mod due_fields;
 pub mod entry;
 pub mod expire;
 pub mod gate;
 pub mod hash;
+pub mod held;
+pub mod observe;
 pub mod reclaim;
 pub mod space;
 pub mod stats;
 pub mod table;
+mod transfer;
 pub mod wheel;
+
+use std::sync::OnceLock;
 
 use crossbeam_utils::CachePadded;
 
+pub use collections::{Absent, Edit, Edited, WrongType};
+pub use held::Held;
 pub use space::{Access, Change, Key, Live, Space};
 
 use crate::sync::epoch::Guard;
-use crate::sync::{AtomicI64, AtomicPtr, Ordering};
+use crate::sync::{AtomicI64, AtomicPtr, AtomicU64, Ordering};
+use due_fields::DueFields;
 use expire::Walk;
 use gate::Gate;
 use hash::KeyHasher;
+use observe::Watches;
 use stats::LaneStats;
 use table::Table;
 use wheel::Wheel;
+
+/// What is told the database and the name of a key that ended because of its deadline.
+pub type OnExpired = Box<dyn Fn(usize, &[u8]) + Send + Sync>;
 
 /// Every database of the server, and what they share.
 pub struct Keyspace {
@@ -33,10 +49,18 @@ pub struct Keyspace {
     pub gate: Gate,
     /// The hash of every key.
     pub hasher: KeyHasher,
+    /// Who watches which key.
+    pub watches: Watches,
+    /// Told of every key that ended because of its deadline, once set.
+    pub on_expired: OnceLock<OnExpired>,
     wheel: Wheel,
     walk: Walk,
+    /// Which hashes have fields that fall due.
+    pub due_fields: DueFields,
     dbs: Box<[Db]>,
     stats: Box<[CachePadded<LaneStats>]>,
+    /// Until then, Unix time in milliseconds, nothing that fell due is ended, and is absent all the same.
+    held_until: AtomicU64,
 }
 
 /// One database: a table that FLUSHDB and SWAPDB exchange.
@@ -52,12 +76,32 @@ impl Keyspace {
         let hasher = KeyHasher::random();
         Keyspace {
             gate: Gate::new(lanes),
+            on_expired: OnceLock::new(),
             wheel: Wheel::new(lanes, now),
             walk: Walk::default(),
+            due_fields: DueFields::default(),
             dbs: (0..dbs).map(|_| Db::new(lanes, hasher.clone())).collect(),
             hasher,
+            watches: Watches::default(),
             stats: (0..lanes).map(|_| CachePadded::default()).collect(),
+            held_until: AtomicU64::new(0),
         }
+    }
+
+    /// Ends no key because of its deadline until `until`, Unix time in milliseconds: while clients are paused the data
+    /// must not change. Of two calls the later deadline holds.
+    pub fn hold_expiry(&self, until: u64) {
+        self.held_until.fetch_max(until, Ordering::Relaxed);
+    }
+
+    /// Takes [`Keyspace::hold_expiry`] back.
+    pub fn resume_expiry(&self) {
+        self.held_until.store(0, Ordering::Relaxed);
+    }
+
+    /// Whether keys that fell due are left alone at `now`.
+    pub(super) fn holds_expiry(&self, now: u64) -> bool {
+        self.held_until.load(Ordering::Relaxed) > now
     }
 
     /// The database with this number, which is below [`Keyspace::databases`].

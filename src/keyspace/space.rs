@@ -3,11 +3,12 @@
 //! Every method is one atomic step on one key. What makes a command on several keys atomic is the gate, which the
 //! executor closes before it calls the handler; the methods here are the same inside and outside of a section.
 
+use super::Keyspace;
 use super::entry::{Entry, Swap};
 use super::gate::{Stripe, stripe_of};
+use super::observe::Trace;
 use super::reclaim::retire_word;
 use super::table::{Insert, Table};
-use super::{Db, Keyspace};
 use crate::sync::epoch::Guard;
 use crate::value::hyperloglog::Dense;
 use crate::value::latch::WriteGuard;
@@ -48,14 +49,16 @@ pub struct Space<'g> {
     pub keyspace: &'g Keyspace,
     /// The database's number.
     pub db: usize,
-    table: &'g Table,
-    guard: &'g Guard,
-    lane: usize,
+    pub(super) table: &'g Table,
+    pub(super) guard: &'g Guard,
+    pub(super) lane: usize,
     /// Unix time in milliseconds, the same for all of a command.
     pub now: u64,
     access: Access,
     /// Whether reads move the access clock.
     touches: bool,
+    /// Whom to tell what is changed, if anybody wants to hear of it.
+    trace: Option<&'g Trace>,
 }
 
 /// A key that is there, with what its slot said.
@@ -72,8 +75,10 @@ pub struct Live<'a> {
 /// What an update does with what it saw.
 #[must_use]
 pub enum Change<R> {
-    /// Nothing (or the node was changed in place).
+    /// Nothing.
     Keep(R),
+    /// Nothing more: the node was changed in place.
+    Edited(R),
     /// The key holds this from now on.
     Put(OwnedWord, R),
     /// The key ends.
@@ -128,7 +133,7 @@ impl<'g> Space<'g> {
         access: Access,
     ) -> Space<'g> {
         let table = keyspace.db(db).table(guard);
-        Space { keyspace, db, table, guard, lane, now, access, touches: true }
+        Space { keyspace, db, table, guard, lane, now, access, touches: true, trace: None }
     }
 
     /// The same view for a client whose reads move the access clock or, after `CLIENT NO-TOUCH ON`, leave it alone.
@@ -137,10 +142,16 @@ impl<'g> Space<'g> {
         Space { touches, ..self }
     }
 
+    /// The same view for a command whose changes others want to hear of.
+    #[inline]
+    pub fn traced(self, trace: Option<&'g Trace>) -> Space<'g> {
+        Space { trace, ..self }
+    }
+
     /// The same command's view of another database.
     pub fn other(&self, db: usize) -> Space<'g> {
         let other = Space::new(self.keyspace, db, self.guard, self.lane, self.now, self.access);
-        other.touching(self.touches)
+        other.touching(self.touches).traced(self.trace)
     }
 
     /// The table, for walks.
@@ -167,7 +178,7 @@ impl<'g> Space<'g> {
     // -- reading ------------------------------------------------------------------------------------------------
 
     #[inline]
-    fn entry<'a>(&'a self, key: &Key<'a>) -> Option<&'a Entry> {
+    pub(super) fn entry<'a>(&'a self, key: &Key<'a>) -> Option<&'a Entry> {
         match key.hint {
             Some(entry) if !entry.load().is_dead() => Some(entry),
             _ => self.table.find(key.hash, key.bytes, self.guard),
@@ -267,7 +278,7 @@ impl<'g> Space<'g> {
             match entry.swap(old, word) {
                 Swap::Done => {
                     entry.touch(self.clock());
-                    return self.replaced(old, word);
+                    return self.replaced(key.bytes, old, word);
                 }
                 // SAFETY: the swap failed, so the word is still ours alone.
                 Swap::Lost(_) => new = Some(unsafe { OwnedWord::from_word(word) }),
@@ -311,7 +322,7 @@ impl<'g> Space<'g> {
         change: &mut impl FnMut(Option<&Live<'_>>) -> Change<R>,
     ) -> Option<R> {
         match change(None) {
-            Change::Keep(answer) | Change::Delete(answer) => Some(answer),
+            Change::Keep(answer) | Change::Edited(answer) | Change::Delete(answer) => Some(answer),
             Change::Put(word, answer) => self.insert(key, word).is_ok().then_some(answer),
         }
     }
@@ -375,24 +386,33 @@ impl<'g> Space<'g> {
         }
         let answer = change(Some(&Live { entry, word, expire_at, held: Some(&held) }));
         let new = match &answer {
-            Change::Keep(_) => None,
+            Change::Keep(_) | Change::Edited(_) => None,
             Change::Put(new, _) => Some(new.word()),
             Change::Delete(_) => Some(Word::DEAD),
         };
-        // The swap happens under the latch, the accounting (which reads the node) after it.
-        let lost = new.is_some_and(|new| entry.swap(word, new) != Swap::Done);
+        // The swap happens under the latch, the accounting (which reads the node) after it. Where it is lost, somebody
+        // replaced or ended the key blindly since the check above: what was done to the node, perhaps in place, counts
+        // as before that, so the answer stands and there is nothing to account for.
+        let swapped = new.is_some_and(|new| entry.swap(word, new) == Swap::Done);
         drop(held);
-        if lost {
-            return None;
-        }
         Some(match answer {
             Change::Keep(answer) => answer,
+            Change::Edited(answer) => {
+                entry.touch(self.clock());
+                self.changed(key.bytes);
+                answer
+            }
             Change::Put(new, answer) => {
-                self.replaced(word, new.into_word());
+                if swapped {
+                    entry.touch(self.clock());
+                    self.replaced(key.bytes, word, new.into_word());
+                }
                 answer
             }
             Change::Delete(answer) => {
-                self.ended(key.hash, entry, word, false);
+                if swapped {
+                    self.ended(key.hash, entry, word, false);
+                }
                 answer
             }
         })
@@ -401,13 +421,13 @@ impl<'g> Space<'g> {
     #[inline]
     fn apply<R>(&self, key: &Key<'_>, entry: &Entry, word: Word, change: Change<R>) -> Option<R> {
         match change {
-            Change::Keep(answer) => Some(answer),
+            Change::Keep(answer) | Change::Edited(answer) => Some(answer),
             Change::Delete(answer) => self.end(key.hash, entry, word, false).then_some(answer),
             Change::Put(new, answer) => {
                 let done = entry.swap(word, new.word()) == Swap::Done;
                 done.then(|| {
                     entry.touch(self.clock());
-                    self.replaced(word, new.into_word());
+                    self.replaced(key.bytes, word, new.into_word());
                     answer
                 })
             }
@@ -435,39 +455,31 @@ impl<'g> Space<'g> {
         false
     }
 
-    /// Gives the key another deadline (or none) if `decide` says so after seeing the present one; its answer, or none
-    /// if the key is absent.
-    pub fn set_expiry<R>(
-        &self,
-        key: Key<'_>,
-        mut decide: impl FnMut(ExpireAt) -> (Option<ExpireAt>, R),
-    ) -> Option<R> {
-        self.update(key, |live| {
-            let Some(live) = live else { return Change::Keep(None) };
-            let (deadline, answer) = decide(live.expire_at);
-            match deadline {
-                None => Change::Keep(Some(answer)),
-                Some(deadline) => self.with_deadline(live, deadline, Some(answer)),
-            }
-        })
-    }
-
-    /// The change that gives a key, inside of an update, another deadline and leaves its value as it is.
-    pub fn with_deadline<R>(&self, live: &Live<'_>, deadline: ExpireAt, answer: R) -> Change<R> {
-        match live.view() {
-            View::Node(node) => {
-                let held = live.held().expect("updates of nodes hold the latch");
-                node.set_expire_at(deadline, held);
-                self.count_deadlines(live.expire_at, deadline);
-                Change::Keep(answer)
-            }
-            View::Int(int) => Change::Put(OwnedWord::from_int(int, deadline), answer),
-            View::Short(text) => Change::Put(OwnedWord::from_bytes(text.as_slice(), deadline), answer),
-            View::Raw(text) => Change::Put(OwnedWord::from_bytes(text, deadline), answer),
+    /// Puts a word that means the same in the place of what a read saw, if the gate lets us and the slot still holds
+    /// it: such as a value with something remembered. Done or not, nobody is told anything else, but who watches the key, as in Redis. A deadline stays the
+    /// caller's business, and nodes remember by themselves.
+    pub fn refine(&self, key: Key<'_>, seen: &Live<'_>, new: OwnedWord) {
+        let _announced = match self.access {
+            Access::Writing => None,
+            Access::Reading => match self.keyspace.gate.announce(self.lane, key.stripe()) {
+                Ok(announced) => Some(announced),
+                Err(_) => return,
+            },
+        };
+        if !seen.word.is_node() && seen.entry.swap(seen.word, new.word()) == Swap::Done {
+            self.replaced(key.bytes, seen.word, new.into_word());
         }
     }
 
     // -- the slot's transitions ---------------------------------------------------------------------------------
+
+    /// Tells those who want to hear of it that the key was changed: every change calls this, after it was made.
+    #[inline]
+    pub fn changed(&self, key: &[u8]) {
+        if let Some(trace) = self.trace {
+            trace.changed(self.keyspace, self.db, key);
+        }
+    }
 
     /// Adds an absent key; gives the word back if somebody was first.
     fn insert(&self, key: &Key<'_>, new: OwnedWord) -> Result<(), OwnedWord> {
@@ -477,6 +489,7 @@ impl<'g> Space<'g> {
                 self.table.count(self.lane, 1);
                 // SAFETY: another thread may have ended it already, but the guard keeps it readable.
                 self.count_deadlines(NO_EXPIRY, unsafe { word.expire_at() });
+                self.changed(key.bytes);
                 Ok(())
             }
             // SAFETY: the table did not take the word.
@@ -484,9 +497,16 @@ impl<'g> Space<'g> {
         }
     }
 
+    /// Accounts for a change of the key's value from `old` to `new` and retires `old`.
+    #[inline]
+    fn replaced(&self, key: &[u8], old: Word, new: Word) {
+        self.changed(key);
+        self.swapped(old, new);
+    }
+
     /// Accounts for a swap of `old` by `new` and retires `old`.
     #[inline]
-    fn replaced(&self, old: Word, new: Word) {
+    fn swapped(&self, old: Word, new: Word) {
         // SAFETY: both are readable under the guard.
         let (before, after) = unsafe { (old.expire_at(), new.expire_at()) };
         if before != after {
@@ -512,7 +532,11 @@ impl<'g> Space<'g> {
         self.count_deadlines(unsafe { word.expire_at() }, NO_EXPIRY);
         if expired {
             self.keyspace.lane_stats(self.lane).expired();
+            if let Some(tell) = self.keyspace.on_expired.get() {
+                tell(self.db, entry.key());
+            }
         }
+        self.changed(entry.key());
         self.table.unlink(hash, entry, self.guard);
         // SAFETY: the caller's swap unlinked it.
         unsafe { retire_word(word, self.guard) }
@@ -520,14 +544,18 @@ impl<'g> Space<'g> {
 
     /// Ends a key whose deadline is past, if the gate lets us; nobody can tell whether it happens now or later.
     #[cold]
-    fn expire(&self, key: Key<'_>, entry: &Entry) {
+    pub(super) fn expire(&self, key: Key<'_>, entry: &Entry) {
+        if self.keyspace.holds_expiry(self.now) {
+            return;
+        }
         match self.access {
             Access::Writing => {
                 self.expire_exactly(key.hash, entry);
             }
             Access::Reading => {
-                if let Ok(_announced) = self.keyspace.gate.announce(self.lane, key.stripe()) {
-                    self.expire_exactly(key.hash, entry);
+                if let Ok(announced) = self.keyspace.gate.announce(self.lane, key.stripe()) {
+                    let trace = Trace::new(announced.observers());
+                    self.other(self.db).traced(Some(&trace)).expire_exactly(key.hash, entry);
                 }
             }
         }
@@ -554,18 +582,6 @@ impl<'g> Space<'g> {
         ended
     }
 
-    fn count_deadlines(&self, before: ExpireAt, after: ExpireAt) {
-        let db: &Db = self.keyspace.db(self.db);
-        if before != NO_EXPIRY {
-            self.keyspace.wheel.count(self.lane, before, -1);
-            db.count_volatile(self.lane, -1);
-        }
-        if after != NO_EXPIRY {
-            self.keyspace.wheel.count(self.lane, after, 1);
-            db.count_volatile(self.lane, 1);
-        }
-    }
-
     /// Turns a dense sketch into the plain string that it stands for, before somebody reads and replaces it.
     ///
     /// The sketch is sealed first: a writer that raised a register and then sees the seal repeats itself on the
@@ -578,8 +594,9 @@ impl<'g> Space<'g> {
         let new = OwnedWord::from_bytes(&text, node.expire_at());
         let done = entry.swap(word, new.word()) == Swap::Done;
         drop(held);
+        // It is the same value in another form, so nobody hears of it.
         if done {
-            self.replaced(word, new.into_word());
+            self.swapped(word, new.into_word());
         }
     }
 

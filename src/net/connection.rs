@@ -6,17 +6,23 @@
 use std::future::poll_fn;
 use std::io;
 use std::os::fd::AsRawFd;
+use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use bytes::{Buf, BufMut, buf::Limit};
+use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::net::{RecvFlags, SendFlags};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, Interest};
 use tokio::net::TcpStream;
+use tokio::time::Instant;
 
-use super::seats::{self, Buffers, Taken};
+use super::mail;
+use super::seats::{self, Buffers, Manner, Taken};
 use super::worker::Local;
+use crate::command::blocking::{End, Waiter};
 use crate::command::client::Client;
 use crate::command::error;
 use crate::command::exec::{Alone, Closed, Progress};
@@ -32,6 +38,10 @@ const WRITE_AT: usize = 64 * 1024;
 /// How long what a client sent behind a protocol error is read and thrown away. A socket that is closed over unread
 /// bytes is reset, and the reset may overtake the error's text.
 const LINGER: Duration = Duration::from_millis(100);
+/// How long a client that waits for data keeps its buffers.
+const KEEP_BUFFERS: Duration = Duration::from_secs(1);
+/// Rest between looks whether a client is gone that sent more behind a command that waits.
+const ASK_AGAIN: Duration = Duration::from_millis(100);
 /// How long a client waits for something closed before it looks whether a script is to blame.
 const BUSY_LOOK: Duration = Duration::from_millis(50);
 /// Bytes that are thrown away at most.
@@ -51,10 +61,11 @@ struct Connection {
 }
 
 /// Serves a connection until it ends.
-pub(super) async fn serve(local: Rc<Local>, stream: std::net::TcpStream, client: Client) {
+pub(super) async fn serve(local: Rc<Local>, stream: std::net::TcpStream, mut client: Client) {
     let Ok(stream) = TcpStream::from_std(stream) else { return };
     client.attach(stream.as_raw_fd());
     let seat = local.seats.take(client.id, &stream, limits(&local.server, &client));
+    client.seat = seat.place();
     let mut connection = Connection { local, client, seat, stream, turn: 0, linger: false };
     // An error of the socket means that the client is gone: there is nobody to tell.
     drop(connection.run().await);
@@ -71,12 +82,24 @@ fn limits(server: &Server, _client: &Client) -> Limits {
     }
 }
 
+impl Drop for Connection {
+    /// However the connection ends, nobody is left who waits or watches for it.
+    fn drop(&mut self) {
+        self.client.stop_listening(&self.local.server.hub, self.local.lane);
+        self.client.leave(&self.local.server);
+    }
+}
+
 impl Connection {
     async fn run(&mut self) -> io::Result<()> {
         while !self.local.stopping.get() {
             self.readable().await?;
             let mut buffers = self.seat.take();
             let open = self.serve_input(&mut buffers).await?;
+            while open && self.seat.has_mail() {
+                self.seat.take_mail(&mut buffers.out);
+                self.flush(&mut buffers).await?;
+            }
             if !open {
                 break;
             }
@@ -92,12 +115,16 @@ impl Connection {
         Ok(())
     }
 
-    /// Waits for input without a buffer for it.
+    /// Waits, without a buffer, for input or for messages that the socket did not take at once.
     async fn readable(&mut self) -> io::Result<()> {
         poll_fn(|cx| {
             let ready = self.stream.poll_read_ready(cx);
             if ready.is_pending() {
                 self.turn = 0;
+                self.seat.wait(cx.waker());
+                if self.seat.has_mail() {
+                    return Poll::Ready(Ok(()));
+                }
             }
             ready
         })
@@ -145,6 +172,8 @@ impl Connection {
         if self.local.pressure.is_high() {
             self.local.pressure.relieved().await;
         }
+        mail::deliver_now(&self.local, self.local.lane);
+        self.seat.take_mail(&mut buffers.out);
         let mut from = 0;
         loop {
             let local = &self.local;
@@ -155,12 +184,22 @@ impl Connection {
                 from,
                 &mut buffers.out,
             );
+            self.seat.set_manner(Manner {
+                resp3: self.client.resp3,
+                listens: self.client.subscriptions.is_some(),
+            });
             match progress {
                 Progress::Done => return Ok(()),
                 Progress::Paused(at) => {
                     from = at;
                     self.flush(buffers).await?;
                     self.local.server.pause.over().await;
+                }
+                Progress::Blocked(at) => {
+                    self.flush(buffers).await?;
+                    self.wait_for_data(buffers, at).await?;
+                    // Without commands behind it the batch may be gone.
+                    from = (at + 1).min(buffers.decoder.batch_len());
                 }
                 Progress::Flush(at) => {
                     from = at;
@@ -228,6 +267,29 @@ impl Connection {
         }
     }
 
+    /// Waits until the command at `at` has its reply, or the client is gone; what it sends meanwhile is not read.
+    async fn wait_for_data(&mut self, buffers: &mut Buffers, at: usize) -> io::Result<()> {
+        let Some(waiter) = self.client.waiting.clone() else { return Ok(()) };
+        if at + 1 == buffers.decoder.batch_len() {
+            self.turn += at + 1;
+            buffers.decoder.clear_batch();
+        }
+        self.seat.set_waiting(true);
+        let end = end_of_wait(&waiter, &self.stream, buffers).await;
+        self.seat.set_waiting(false);
+        let server = &self.local.server;
+        match end {
+            Wait::Over => {}
+            Wait::TimedOut => drop(server.queues.end(server, &waiter, End::TimedOut)),
+            Wait::HungUp => {
+                server.queues.end(server, &waiter, End::Gone);
+                return Err(io::ErrorKind::ConnectionAborted.into());
+            }
+        }
+        self.local.worker.borrow_mut().finish_wait(server, &mut self.client, &mut buffers.out);
+        Ok(())
+    }
+
     /// Answers bytes that are no request, unless a command before them ends the connection anyway.
     #[cold]
     fn refuse(&mut self, error: ProtocolError, out: &mut Output) {
@@ -251,7 +313,8 @@ impl Connection {
     async fn flush(&mut self, buffers: &mut Buffers) -> io::Result<()> {
         self.client.publish_buffers(&buffers.decoder, &buffers.out);
         let out = &mut buffers.out;
-        let hard = self.local.server.config.live().output_hard();
+        let listens = self.client.subscriptions.is_some();
+        let hard = self.local.server.config.live().output_limit(listens).hard;
         if hard != 0 && out.pending() as u64 > hard {
             seats::complain(self.client.id);
             return Err(io::ErrorKind::Other.into());
@@ -280,6 +343,78 @@ impl Connection {
         }
         Ok(())
     }
+}
+
+/// How a connection's wait for data ended.
+enum Wait {
+    /// The command has its reply, or CLIENT UNBLOCK ended it.
+    Over,
+    /// As long as it was to wait.
+    TimedOut,
+    /// The other end is gone.
+    HungUp,
+}
+
+/// Sleeps until one of the ends of a wait; the buffers of a long one are freed.
+async fn end_of_wait(waiter: &Waiter, stream: &TcpStream, buffers: &mut Buffers) -> Wait {
+    let deadline = waiter.timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+    let soon = Instant::now() + KEEP_BUFFERS;
+    let mut hung_up = pin!(hung_up(stream));
+    let mut kept = true;
+    loop {
+        let next = match deadline {
+            Some(deadline) if !kept || deadline <= soon => Some(deadline),
+            _ => kept.then_some(soon),
+        };
+        let wake = async {
+            match next {
+                Some(next) => tokio::time::sleep_until(next).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            () = poll_fn(|cx| waiter.poll_over(cx)) => return Wait::Over,
+            () = &mut hung_up => return Wait::HungUp,
+            () = wake => {}
+        }
+        if next == deadline {
+            return Wait::TimedOut;
+        }
+        kept = false;
+        buffers.decoder.release_idle();
+        buffers.out.release_idle();
+    }
+}
+
+/// Sleeps until the other end has closed its side. What it sent before that stays where it is.
+async fn hung_up(stream: &TcpStream) {
+    loop {
+        let Ok(ready) = stream.ready(Interest::READABLE).await else { return };
+        if ready.is_read_closed() {
+            return;
+        }
+        let peeked = stream.try_io(Interest::READABLE, || {
+            Ok(rustix::net::recv(stream, &mut [0; 1], RecvFlags::PEEK | RecvFlags::DONTWAIT)?.1)
+        });
+        match peeked {
+            Ok(0) => return,
+            Ok(_) => break,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            Err(_) => return,
+        }
+    }
+    // Behind unread bytes the end is not to be read, and the poller has nothing new to say: it has to be asked for.
+    while !has_hung_up(stream) {
+        tokio::time::sleep(ASK_AGAIN).await;
+    }
+}
+
+fn has_hung_up(stream: &TcpStream) -> bool {
+    let mut asked = [PollFd::new(stream, PollFlags::RDHUP)];
+    let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+    // A poll that fails knows nothing; the next one may.
+    rustix::event::poll(&mut asked, Some(&now)).is_ok_and(|ready| ready != 0)
 }
 
 /// Sends once. A plain send costs the kernel a tenth of a microsecond less than a vectored one.

@@ -40,8 +40,19 @@ pub(super) async fn run(local: Rc<Local>, lane: usize) {
                 HEAVY_PAUSE
             }
         };
-        tokio::time::sleep(pause).await;
+        let swept = sweep_fields(&local.server, lane);
+        tokio::time::sleep(if swept { pause.min(HEAVY_PAUSE) } else { pause }).await;
     }
+}
+
+/// Takes expired fields out of hashes for a slice; whether there were any.
+fn sweep_fields(server: &Server, lane: usize) -> bool {
+    let (began, mut swept) = (Instant::now(), false);
+    while began.elapsed() < SLICE && server.keyspace.expire_fields(lane, &epoch::pin(), unix_ms()) {
+        swept = true;
+    }
+    server.keyspace.probe_fields(lane, &epoch::pin(), unix_ms());
+    swept
 }
 
 fn slice(server: &Server, lane: usize) {

@@ -8,6 +8,7 @@
 //! | `files` | the limit of open files |
 //! | `worker` | a worker's thread and runtime |
 //! | `connection` | one client's task: read, run, write |
+//! | `mail` | messages to clients that listen to channels |
 //! | `seats` | what the worker's background work sees of its connections: idle ones, slow readers |
 //! | `expiry` | the worker's share of active expiry |
 //! | `pressure` | holding commands back while unlinked values pile up |
@@ -17,6 +18,8 @@ mod bind;
 mod connection;
 mod expiry;
 mod files;
+mod mail;
+mod oom;
 mod pressure;
 mod seats;
 mod serve;

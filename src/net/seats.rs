@@ -7,7 +7,9 @@
 use std::cell::{Cell, RefCell};
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 use std::rc::Rc;
+use std::task::Waker;
 
+use bytes::Buf;
 use socket2::SockRef;
 use tokio::net::TcpStream;
 
@@ -39,8 +41,27 @@ pub(super) struct Seat {
     freed: Cell<u64>,
     /// Bytes of replies that wait for the client to read.
     unsent: Cell<usize>,
+    /// The task waits for data with the buffers in its hands.
+    waiting: Cell<bool>,
     /// Since when they exceed the soft limit.
     over_since: Cell<Option<u64>>,
+    /// Messages that are no replies, and wait until the task has written its replies.
+    mail: RefCell<Output>,
+    /// Messages came since they were handed over.
+    mailed: Cell<bool>,
+    /// Wakes the task while it waits for input.
+    waker: RefCell<Option<Waker>>,
+    /// What the client's last batch left it as.
+    manner: Cell<Manner>,
+}
+
+/// What delivering a message to a client depends on.
+#[derive(Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Manner {
+    /// It speaks RESP3.
+    pub(super) resp3: bool,
+    /// It listens to something, so that other output limits hold for it.
+    pub(super) listens: bool,
 }
 
 impl Seat {
@@ -63,6 +84,111 @@ impl Seat {
         self.unsent.set(unsent);
     }
 
+    /// Notes what the client is after a batch.
+    #[inline]
+    pub(super) fn set_manner(&self, manner: Manner) {
+        self.manner.set(manner);
+    }
+
+    /// Adds a message, a RESP2 array, to those that wait; whether it is the first since they were handed over.
+    pub(super) fn put_mail(&self, frame: &[u8], live: &Live) -> bool {
+        self.add_mail(frame);
+        if self.is_over_hard_limit(live) {
+            complain(self.id);
+            self.shut();
+            *self.mail.borrow_mut() = Output::new();
+        }
+        !self.mailed.replace(true)
+    }
+
+    fn add_mail(&self, frame: &[u8]) {
+        let mut mail = self.mail.borrow_mut();
+        match frame.split_first() {
+            Some((_, rest)) if self.manner.get().resp3 => {
+                mail.write(b">");
+                mail.write(rest);
+            }
+            _ => mail.write(frame),
+        }
+    }
+
+    /// Whether messages wait.
+    #[inline]
+    pub(super) fn has_mail(&self) -> bool {
+        !self.mail.borrow().is_empty()
+    }
+
+    /// Moves the messages that wait behind the replies in `out`.
+    #[inline]
+    pub(super) fn take_mail(&self, out: &mut Output) {
+        if self.has_mail() {
+            self.move_mail(out);
+        }
+    }
+
+    #[cold]
+    fn move_mail(&self, out: &mut Output) {
+        let mut mail = self.mail.borrow_mut();
+        out.write(mail.chunk());
+        mail.clear();
+    }
+
+    /// Writes the messages that wait to the socket, as far as it takes them now, unless the task is at work and does
+    /// it; wakes the task for the rest.
+    pub(super) fn hand_over(&self, send: impl FnOnce(BorrowedFd<'_>, &[u8]) -> usize) {
+        self.mailed.set(false);
+        if self.is_parked() {
+            self.send_mail(send);
+            if self.has_mail() {
+                self.wake();
+            }
+        }
+    }
+
+    fn send_mail(&self, send: impl FnOnce(BorrowedFd<'_>, &[u8]) -> usize) {
+        // SAFETY: the socket is open, because this seat is still listed: see `shut`.
+        let socket = unsafe { BorrowedFd::borrow_raw(self.socket) };
+        let mut mail = self.mail.borrow_mut();
+        let sent = send(socket, mail.chunk());
+        mail.advance(sent);
+        if mail.is_empty() {
+            mail.clear();
+        }
+    }
+
+    /// Notes who is to be woken when messages wait for the task.
+    #[inline]
+    pub(super) fn wait(&self, waker: &Waker) {
+        let mut waiting = self.waker.borrow_mut();
+        if !waiting.as_ref().is_some_and(|known| known.will_wake(waker)) {
+            *waiting = Some(waker.clone());
+        }
+    }
+
+    /// Wakes the task.
+    fn wake(&self) {
+        if let Some(waker) = &*self.waker.borrow() {
+            waker.wake_by_ref();
+        }
+    }
+
+    /// Whether more waits for the client than its kind may leave unread.
+    fn is_over_hard_limit(&self, live: &Live) -> bool {
+        let hard = live.output_limit(self.manner.get().listens).hard;
+        hard != 0 && self.unread() as u64 > hard
+    }
+
+    /// Bytes that wait for the client to read.
+    fn unread(&self) -> usize {
+        self.unsent.get() + self.mail.borrow().pending()
+    }
+
+    /// Says that the task sleeps until there is data for its command, or that it works again.
+    pub(super) fn set_waiting(&self, waiting: bool) {
+        self.waiting.set(waiting);
+    }
+
+    /// Whether the task waits for input.
     fn is_parked(&self) -> bool {
         let parked = self.parked.take();
         let is = parked.is_some();
@@ -94,7 +220,7 @@ impl Seat {
 
     fn look(&self, now: u64, live: &Live) {
         let idle = now - self.active.get();
-        if live.timeout() != 0 && idle > live.timeout() {
+        if live.timeout() != 0 && idle > live.timeout() && !self.waiting.get() {
             log_verbose!("Closing idle client {}", self.id);
             return self.shut();
         }
@@ -109,14 +235,14 @@ impl Seat {
 
     /// Whether the replies have exceeded the soft limit for too long.
     fn is_slow(&self, now: u64, live: &Live) -> bool {
-        let soft = live.output_soft();
-        if soft == 0 || self.unsent.get() as u64 <= soft {
+        let limit = live.output_limit(self.manner.get().listens);
+        if limit.soft == 0 || self.unread() as u64 <= limit.soft {
             self.over_since.set(None);
             return false;
         }
         let since = self.over_since.get().unwrap_or(now);
         self.over_since.set(Some(since));
-        now - since > live.output_seconds()
+        now - since > limit.seconds
     }
 }
 
@@ -145,7 +271,12 @@ impl Seats {
             active: Cell::new(self.now.get()),
             freed: Cell::new(u64::MAX),
             unsent: Cell::new(0),
+            waiting: Cell::new(false),
             over_since: Cell::new(None),
+            mail: RefCell::default(),
+            mailed: Cell::default(),
+            waker: RefCell::default(),
+            manner: Cell::default(),
         });
         let mut list = self.list.borrow_mut();
         let place = self.free.borrow_mut().pop().unwrap_or(list.len());
@@ -156,6 +287,12 @@ impl Seats {
         Taken { seats: Rc::clone(self), seat, place }
     }
 
+    /// The seat at `place`, if it is still the one of `client`.
+    pub(super) fn at(&self, place: usize, client: u64) -> Option<Rc<Seat>> {
+        let list = self.list.borrow();
+        list.get(place)?.as_ref().filter(|seat| seat.id == client).cloned()
+    }
+
     /// The second that the sweep is at.
     #[inline]
     pub(super) fn now(&self) -> u64 {
@@ -164,7 +301,7 @@ impl Seats {
 
     /// Whether a connection is at work: running commands or sending replies.
     pub(super) fn any_busy(&self) -> bool {
-        self.list.borrow().iter().flatten().any(|seat| !seat.is_parked())
+        self.list.borrow().iter().flatten().any(|seat| !seat.is_parked() && !seat.waiting.get())
     }
 
     /// Another second has passed: closes the idle and the slow, frees the buffers of the silent.
@@ -192,6 +329,13 @@ pub(super) struct Taken {
     seats: Rc<Seats>,
     seat: Rc<Seat>,
     place: usize,
+}
+
+impl Taken {
+    /// Where the seat is: see [`Seats::at`].
+    pub(super) fn place(&self) -> usize {
+        self.place
+    }
 }
 
 impl std::ops::Deref for Taken {

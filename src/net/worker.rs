@@ -14,7 +14,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::pressure::{self, Pressure};
 use super::seats::Seats;
-use super::{connection, expiry};
+use super::{connection, expiry, mail};
 use crate::command::client::Client;
 use crate::command::exec::Worker;
 use crate::command::state::Server;
@@ -50,6 +50,7 @@ pub(super) struct Handle {
 /// What the tasks of one worker share.
 pub(super) struct Local {
     pub(super) server: Arc<Server>,
+    pub(super) lane: usize,
     pub(super) worker: RefCell<Worker>,
     pub(super) seats: Rc<Seats>,
     pub(super) pressure: Pressure,
@@ -114,6 +115,7 @@ async fn run(
 ) {
     let local = Rc::new(Local {
         server: Arc::clone(&server),
+        lane,
         worker: RefCell::new(Worker::new(lane)),
         seats: Rc::default(),
         pressure: Pressure::default(),
@@ -126,6 +128,10 @@ async fn run(
     for_ever({
         let local = Rc::clone(&local);
         move || keep_house(Rc::clone(&local), lane)
+    });
+    for_ever({
+        let local = Rc::clone(&local);
+        move || mail::run(Rc::clone(&local), lane)
     });
     tokio::select! {
         () = receive(&local, &mut inbox, connections) => {}

@@ -42,6 +42,11 @@ impl LongDouble {
         Some(LongDouble(if negative { -value } else { value }))
     }
 
+    /// Whether it is no infinity.
+    pub fn is_finite(self) -> bool {
+        self.0.is_finite()
+    }
+
     /// The sum, rounded to nearest; none if it is no finite number.
     pub fn plus(self, other: LongDouble) -> Option<LongDouble> {
         let sum = (self.0 + other.0).value;

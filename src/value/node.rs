@@ -10,6 +10,7 @@
 
 use bytes::{Bytes, BytesMut};
 
+use super::collection::{Kind, Shared};
 use super::hyperloglog::Dense;
 use super::latch::{Latch, WriteGuard};
 use super::word::ExpireAt;
@@ -17,6 +18,9 @@ use crate::sync::{AtomicU64, Ordering, UnsafeCell};
 
 /// Values from this size on are freed by the background thread.
 const LARGE_BYTES: usize = 256 * 1024;
+
+/// The number of the first kind of collection.
+const COLLECTIONS: u16 = 8;
 
 /// A value with a header.
 #[derive(Debug)]
@@ -33,6 +37,8 @@ pub enum NodeKind {
     Text(Text),
     /// A dense HyperLogLog sketch.
     HyperLogLog(Dense),
+    /// A collection that has outgrown its word.
+    Collection(Shared),
 }
 
 impl Node {
@@ -53,9 +59,10 @@ impl Node {
 
     /// A number for the word's upper bits.
     pub(super) fn kind_id(&self) -> u16 {
-        match self.kind {
+        match &self.kind {
             NodeKind::Text(_) => 0,
             NodeKind::HyperLogLog(_) => 1,
+            NodeKind::Collection(shared) => COLLECTIONS + shared.kind() as u16,
         }
     }
 
@@ -75,7 +82,7 @@ impl Node {
     pub fn as_text(&self) -> Option<&Text> {
         match &self.kind {
             NodeKind::Text(text) => Some(text),
-            NodeKind::HyperLogLog(_) => None,
+            _ => None,
         }
     }
 
@@ -83,7 +90,15 @@ impl Node {
     pub fn as_hyperloglog(&self) -> Option<&Dense> {
         match &self.kind {
             NodeKind::HyperLogLog(dense) => Some(dense),
-            NodeKind::Text(_) => None,
+            _ => None,
+        }
+    }
+
+    /// The collection, if that is what the node holds and its type is `kind`.
+    pub fn as_collection(&self, kind: Kind) -> Option<&Shared> {
+        match &self.kind {
+            NodeKind::Collection(shared) if shared.kind() == kind => Some(shared),
+            _ => None,
         }
     }
 
@@ -96,12 +111,17 @@ impl Node {
                     text.size()
                 }
                 NodeKind::HyperLogLog(_) => crate::value::hyperloglog::REGISTERS,
+                NodeKind::Collection(shared) => shared.read(&self.latch.read(), |any| any.heap_bytes()),
             }
     }
 
     /// Whether freeing it belongs on the background thread.
     pub fn is_large(&self) -> bool {
-        matches!(&self.kind, NodeKind::Text(_)) && self.heap_bytes() >= LARGE_BYTES
+        match &self.kind {
+            NodeKind::Text(_) => self.heap_bytes() >= LARGE_BYTES,
+            NodeKind::HyperLogLog(_) => false,
+            NodeKind::Collection(shared) => shared.read(&self.latch.read(), |any| any.is_large()),
+        }
     }
 }
 

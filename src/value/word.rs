@@ -7,9 +7,13 @@
 //! RAW   length        pointer/8          3     text of 8..=65535 bytes in an allocation of exactly that size
 //! RAWX  length        pointer/8          4     the same behind an 8-byte expire-at
 //! INTX  0             pointer/8          5     expire-at and integer, 16 bytes
+//! PACK  see below     pointer/8          6     a small collection: packed bytes, behind an expire-at if there is one
 //! NODE  kind          pointer/8          0     a node with a header: see `node`
 //! DEAD  0             0                  7     the slot's key is gone for good
 //! ```
+//!
+//! The upper bits of a PACK: bit 63 says that the allocation begins with an 8-byte expire-at, 62..60 are the collection's
+//! kind, 59..58 its form, 57..48 the number of packed bytes.
 //!
 //! Everything but a NODE is immutable once published, so that a compare-and-swap of the word is a whole update. The
 //! length in the pointer's unused upper bits is what lets a 64-byte value take a 64-byte block.
@@ -17,6 +21,7 @@
 use std::alloc::{Layout, handle_alloc_error};
 use std::ptr::NonNull;
 
+use super::collection::Kind;
 use super::node::{self, Node, NodeKind};
 use crate::sync::heap::{self, alloc, dealloc};
 
@@ -27,11 +32,18 @@ const SHORT: u64 = 2;
 const RAW: u64 = 3;
 const RAWX: u64 = 4;
 const INTX: u64 = 5;
+const PACK: u64 = 6;
 const DEAD: u64 = 7;
 
 const POINTER: u64 = 0x0000_ffff_ffff_fff8;
 const UPPER_SHIFT: u32 = 48;
 const EXPIRE_BYTES: usize = 8;
+
+const PACK_DEADLINE: u64 = 1 << 63;
+const PACK_KIND_SHIFT: u32 = 60;
+const PACK_FORM_SHIFT: u32 = 58;
+const PACK_LEN: usize = 0x3ff;
+const _: () = assert!(super::collection::PACKED_WORD_MAX <= PACK_LEN);
 
 /// The longest text that lives in the word itself.
 pub const SHORT_MAX: usize = 7;
@@ -58,8 +70,21 @@ pub enum View<'g> {
     Short(Short),
     /// Text in its own allocation.
     Raw(&'g [u8]),
+    /// A small collection.
+    Packed(PackedView<'g>),
     /// A node.
     Node(&'g Node),
+}
+
+/// A small collection as its word says it.
+#[derive(Clone, Copy, Debug)]
+pub struct PackedView<'g> {
+    /// The collection's type.
+    pub kind: Kind,
+    /// What the bytes mean to the type.
+    pub form: u8,
+    /// The packed bytes; never none.
+    pub bytes: &'g [u8],
 }
 
 /// Up to seven bytes of text, copied out of a word.
@@ -143,6 +168,8 @@ impl Word {
             RAWX | INTX => unsafe { self.pointer().cast::<u64>().read() },
             // SAFETY: a NODE word points to a live node header for as long as the caller's guard is held.
             NODE => unsafe { self.node() }.expire_at(),
+            // SAFETY: with this bit the allocation begins with the expire-at.
+            PACK if self.0 & PACK_DEADLINE != 0 => unsafe { self.pointer().cast::<u64>().read() },
             _ => NO_EXPIRY,
         }
     }
@@ -169,7 +196,36 @@ impl Word {
             INTX => View::Int(unsafe { self.pointer().cast::<i64>().add(1).read() }),
             // SAFETY: the caller's guard keeps the node alive.
             NODE => View::Node(unsafe { self.node() }),
+            // SAFETY: passed on to the caller.
+            PACK => View::Packed(unsafe { self.packed() }),
             _ => unreachable!("a dead word has no value"),
+        }
+    }
+
+    /// Bytes of a PACK allocation before the packed bytes.
+    #[inline]
+    fn pack_head(self) -> usize {
+        if self.0 & PACK_DEADLINE != 0 { EXPIRE_BYTES } else { 0 }
+    }
+
+    #[inline]
+    fn pack_len(self) -> usize {
+        self.upper() & PACK_LEN
+    }
+
+    /// The collection of a PACK word.
+    ///
+    /// # Safety
+    /// As for [`Word::expire_at`].
+    #[inline]
+    unsafe fn packed<'g>(self) -> PackedView<'g> {
+        // SAFETY: the word carries the exact lengths of its live allocation.
+        let bytes =
+            unsafe { std::slice::from_raw_parts(self.pointer().add(self.pack_head()), self.pack_len()) };
+        PackedView {
+            kind: Kind::from_bits((self.0 >> PACK_KIND_SHIFT) as u8 & 7),
+            form: (self.0 >> PACK_FORM_SHIFT) as u8 & 3,
+            bytes,
         }
     }
 
@@ -202,6 +258,8 @@ impl Word {
             RAWX => unsafe { dealloc(self.pointer(), layout(EXPIRE_BYTES + self.upper())) },
             // SAFETY: as above.
             INTX => unsafe { dealloc(self.pointer(), layout(2 * EXPIRE_BYTES)) },
+            // SAFETY: as above.
+            PACK => unsafe { dealloc(self.pointer(), layout(self.pack_head() + self.pack_len())) },
             // SAFETY: the pointer was leaked by `from_node`.
             NODE => unsafe { heap::free_leaked(self.pointer().cast::<Node>()) },
             _ => {}
@@ -217,6 +275,7 @@ impl Word {
             RAW => self.upper(),
             RAWX => EXPIRE_BYTES + self.upper(),
             INTX => 2 * EXPIRE_BYTES,
+            PACK => self.pack_head() + self.pack_len(),
             // SAFETY: passed on to the caller.
             NODE => unsafe { self.node() }.heap_bytes(),
             _ => 0,
@@ -282,16 +341,19 @@ impl OwnedWord {
         Self::allocated(text, expire_at)
     }
 
+    /// The word for a small collection: `bytes` are at least one and at most `PACKED_WORD_MAX`.
+    pub fn from_packed(kind: Kind, form: u8, bytes: &[u8], expire_at: ExpireAt) -> OwnedWord {
+        assert!((1..=PACK_LEN).contains(&bytes.len()) && form < 4);
+        let (block, head) = block_of(bytes, expire_at);
+        let upper = (kind as u64) << PACK_KIND_SHIFT
+            | u64::from(form) << PACK_FORM_SHIFT
+            | (bytes.len() as u64) << UPPER_SHIFT;
+        let deadline = if head == 0 { 0 } else { PACK_DEADLINE };
+        OwnedWord(Word(deadline | upper | address(block) | PACK))
+    }
+
     fn allocated(text: &[u8], expire_at: ExpireAt) -> OwnedWord {
-        let head = if expire_at == NO_EXPIRY { 0 } else { EXPIRE_BYTES };
-        let block = allocate(head + text.len());
-        // SAFETY: the block has room for `head + text.len()` bytes and is unshared; `head` is 0 or 8.
-        unsafe {
-            if head != 0 {
-                block.cast::<u64>().write(expire_at);
-            }
-            block.add(head).copy_from_nonoverlapping(NonNull::from(text).cast(), text.len());
-        }
+        let (block, head) = block_of(text, expire_at);
         let tag = if head == 0 { RAW } else { RAWX };
         OwnedWord(Word((text.len() as u64) << UPPER_SHIFT | address(block) | tag))
     }
@@ -384,6 +446,21 @@ pub fn canonical_int(text: &[u8]) -> Option<i64> {
     if negative { Some(value) } else { value.checked_neg() }
 }
 
+/// A block with these bytes behind their deadline, if there is one, and where they begin in it.
+#[inline]
+fn block_of(bytes: &[u8], expire_at: ExpireAt) -> (NonNull<u8>, usize) {
+    let head = if expire_at == NO_EXPIRY { 0 } else { EXPIRE_BYTES };
+    let block = allocate(head + bytes.len());
+    // SAFETY: the block has room for `head + bytes.len()` bytes and is unshared; `head` is 0 or 8.
+    unsafe {
+        if head != 0 {
+            block.cast::<u64>().write(expire_at);
+        }
+        block.add(head).copy_from_nonoverlapping(NonNull::from(bytes).cast(), bytes.len());
+    }
+    (block, head)
+}
+
 #[inline]
 fn layout(size: usize) -> Layout {
     // SAFETY: sizes are at most RAW_MAX plus a deadline, and eight is a power of two.
@@ -417,6 +494,24 @@ mod tests {
             View::Short(short) => short.as_slice().to_vec(),
             View::Raw(bytes) => bytes.to_vec(),
             View::Node(node) => node.as_text().expect("text").load().to_vec(),
+            View::Packed(packed) => packed.bytes.to_vec(),
+        }
+    }
+
+    #[test]
+    fn packed_words_read_back() {
+        let bytes: Vec<u8> = (0..=255).cycle().take(PACK_LEN).collect();
+        for len in [1, 2, 100, 512, PACK_LEN] {
+            for kind in [Kind::List, Kind::Hash, Kind::Set, Kind::ZSet, Kind::Stream, Kind::Json] {
+                for (form, expire_at) in [(0, NO_EXPIRY), (3, 7), (1, u64::MAX)] {
+                    let word = OwnedWord::from_packed(kind, form, &bytes[..len], expire_at);
+                    // SAFETY: the word is owned by the test.
+                    let (view, deadline) = unsafe { (word.word().view(), word.word().expire_at()) };
+                    let View::Packed(packed) = view else { panic!("a packed word") };
+                    assert_eq!((packed.kind, packed.form, packed.bytes), (kind, form, &bytes[..len]));
+                    assert_eq!(deadline, expire_at);
+                }
+            }
         }
     }
 

@@ -10,7 +10,10 @@ pub use register::{Clients, Kind, Marks, Names, Shared};
 use std::os::fd::RawFd;
 use std::sync::Arc;
 
-use crate::command::transaction::Multi;
+use crate::command::blocking::{End, Waiter};
+use crate::command::pubsub::{Scope, Subscriptions};
+use crate::command::state::Server;
+use crate::command::transaction::{Multi, Watching};
 use crate::protocol::decoder::Decoder;
 use crate::protocol::reply::Output;
 use crate::sync::Ordering;
@@ -73,13 +76,26 @@ pub struct Client {
     pub no_touch: bool,
     /// What it has queued since MULTI.
     pub multi: Option<Box<Multi>>,
+    /// What it listens to, if anything.
+    pub subscriptions: Option<Box<Subscriptions>>,
+    /// Where its worker finds its connection.
+    pub seat: usize,
+    /// What it watches.
+    pub watching: Option<Box<Watching>>,
+    /// Its command waits for data.
+    pub waiting: Option<Arc<Waiter>>,
     /// Its command waits until a pause is over.
     pub held: bool,
     /// Number of the last command in the table, or [`NO_COMMAND`].
     pub last_command: u16,
     /// What others may see of it.
     pub shared: Arc<Shared>,
+    /// Takes the socket's number away at the end; a stand-in has none.
+    _attached: Option<Attached>,
 }
+
+/// The claim to a client's socket.
+struct Attached(Arc<Shared>);
 
 impl Client {
     /// Whether it comes from this machine, over loopback.
@@ -89,6 +105,18 @@ impl Client {
     }
 
     fn new(shared: Arc<Shared>) -> Client {
+        let _attached = Some(Attached(Arc::clone(&shared)));
+        Client { _attached, ..Client::detached(shared) }
+    }
+
+    /// Stands for the client of a waiting command, which another client's command serves.
+    pub(super) fn stand_in(waiter: &Waiter) -> Client {
+        let mut client = Client::detached(Arc::clone(&waiter.client));
+        waiter.dress(&mut client);
+        client
+    }
+
+    fn detached(shared: Arc<Shared>) -> Client {
         Client {
             id: shared.id,
             db: 0,
@@ -98,9 +126,14 @@ impl Client {
             no_evict: false,
             no_touch: false,
             multi: None,
+            subscriptions: None,
+            seat: 0,
+            watching: None,
+            waiting: None,
             held: false,
             last_command: NO_COMMAND,
             shared,
+            _attached: None,
         }
     }
 
@@ -118,24 +151,33 @@ impl Client {
         self.closing
     }
 
-    /// Whether its commands run at once and are answered.
+    /// Whether its commands run at once, all of them, and are answered.
     #[inline]
     pub fn is_plain(&self) -> bool {
-        self.replies.on() && self.multi.is_none()
+        self.replies.on() && self.multi.is_none() && self.subscriptions.is_none()
     }
 
-    /// Leaves the transaction, if there is one.
-    pub fn end_transaction(&mut self) {
+    /// Leaves the transaction, if there is one, and forgets the watched keys.
+    pub fn end_transaction(&mut self, server: &Server) {
         self.multi = None;
+        self.unwatch(server);
+    }
+
+    /// Takes back what the client has entered anywhere; its connection ends.
+    pub fn leave(&mut self, server: &Server) {
+        if let Some(waiter) = self.waiting.take() {
+            server.queues.end(server, &waiter, End::Gone);
+        }
+        self.end_transaction(server);
     }
 
     /// Back to what a new connection is, but for the names of its library: `RESET`.
-    pub fn reset(&mut self) {
+    pub fn reset(&mut self, server: &Server) {
         self.db = 0;
         self.resp3 = false;
         self.no_evict = false;
         self.no_touch = false;
-        self.end_transaction();
+        self.end_transaction(server);
         if self.replies == Replies::Off {
             self.replies = Replies::On;
         }
@@ -156,6 +198,12 @@ impl Client {
         seen.db.store(self.db as u32, Ordering::Relaxed);
         seen.command.store(u32::from(self.last_command), Ordering::Relaxed);
         seen.marks.store(self.marks().bits(), Ordering::Relaxed);
+        let count = |scope| self.subscriptions.as_ref().map_or(0, |all| all.len_of(scope));
+        for (shown, scope) in seen.subscriptions.iter().zip([Scope::Channel, Scope::Pattern, Scope::Shard]) {
+            shown.store(count(scope), Ordering::Relaxed);
+        }
+        let watched = self.watching.as_ref().map_or(0, |watching| watching.len());
+        seen.watched.store(watched as u32, Ordering::Relaxed);
         if let Some(multi) = &self.multi {
             seen.queued.store(multi.len(), Ordering::Relaxed);
             seen.queued_memory.store(multi.memory(), Ordering::Relaxed);
@@ -176,17 +224,19 @@ impl Client {
         marks.set(Marks::RESP3, self.resp3);
         marks.set(Marks::NO_EVICT, self.no_evict);
         marks.set(Marks::NO_TOUCH, self.no_touch);
+        marks.set(Marks::LISTENS, self.subscriptions.is_some());
         marks.set(Marks::MULTI, self.multi.is_some());
-        marks.set(Marks::BLOCKED, self.held);
+        marks.set(Marks::DIRTY, self.watching.as_ref().is_some_and(|watching| watching.is_dirty()));
+        marks.set(Marks::BLOCKED, self.held || self.waiting.is_some());
         marks.set(Marks::CLOSING, self.closing);
         marks
     }
 }
 
-impl Drop for Client {
+impl Drop for Attached {
     /// Nobody may shut the socket down from here on, because its number may come to mean another file.
     fn drop(&mut self) {
-        self.shared.detach();
+        self.0.detach();
     }
 }
 

@@ -39,6 +39,10 @@ bitflags! {
         const CLOSING = 1 << 4;
         /// It has said MULTI.
         const MULTI = 1 << 5;
+        /// It listens to channels.
+        const LISTENS = 1 << 6;
+        /// Something that it watches has changed.
+        const DIRTY = 1 << 7;
     }
 }
 
@@ -77,10 +81,14 @@ pub struct Seen {
     pub command: AtomicU32,
     /// Bits of [`Marks`].
     pub marks: AtomicU32,
+    /// Watched keys.
+    pub watched: AtomicU32,
     /// Commands queued since MULTI; of no meaning without [`Marks::MULTI`].
     pub queued: AtomicUsize,
     /// Bytes of them; of no meaning without [`Marks::MULTI`].
     pub queued_memory: AtomicUsize,
+    /// How many channels, patterns and channels of shards it listens to.
+    pub subscriptions: [AtomicUsize; 3],
     /// Received bytes that are no complete command yet.
     pub unparsed: AtomicUsize,
     /// Bytes allocated for what is received.
@@ -117,8 +125,10 @@ impl Shared {
             db: AtomicU32::new(0),
             command: AtomicU32::new(u32::from(NO_COMMAND)),
             marks: AtomicU32::new(0),
+            watched: AtomicU32::new(0),
             queued: AtomicUsize::new(0),
             queued_memory: AtomicUsize::new(0),
+            subscriptions: Default::default(),
             unparsed: AtomicUsize::new(0),
             input_memory: AtomicUsize::new(0),
             unsent: AtomicUsize::new(0),
@@ -148,7 +158,7 @@ impl Shared {
 
     /// What it is to the server.
     pub fn kind(&self) -> Kind {
-        Kind::Normal
+        if self.marks().contains(Marks::LISTENS) { Kind::Pubsub } else { Kind::Normal }
     }
 
     /// Whether somebody ended it: its task must not run another command.

@@ -1,6 +1,7 @@
 //! CLIENT: the table of its commands, and those that need no file of their own.
 
 use super::{hello, kill, list, on_or_off, replies};
+use crate::command::blocking::End;
 use crate::command::pause::Mode;
 use crate::command::state::unix_ms;
 use crate::command::table::{Categories, Command, Flags};
@@ -149,23 +150,26 @@ fn get_redirection(ctx: &mut Ctx<'_>) {
     ctx.reply.int(-1);
 }
 
-/// CLIENT UNBLOCK. A command that CLIENT PAUSE holds back is no blocked one, and there are no others that wait.
+/// CLIENT UNBLOCK. A command that CLIENT PAUSE holds back is no blocked one.
 fn unblock(ctx: &mut Ctx<'_>) {
-    let reason = |word: &[u8]| eq_ignore_case(word, b"timeout") || eq_ignore_case(word, b"error");
-    match (ctx.args.len(), ctx.args.get(3)) {
-        (5.., _) => ctx.reply.error(&container::wrong_words(ctx.args)),
-        (_, Some(word)) if !reason(word) => {
-            ctx.reply.error("ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR");
-        }
-        _ if parse_i64(ctx.arg(2)).is_none() => ctx.reply.error(error::NOT_AN_INTEGER),
-        _ => ctx.reply.int(0),
-    }
+    let end = match ctx.args.get(3) {
+        _ if ctx.args.len() > 4 => return ctx.reply.error(&container::wrong_words(ctx.args)),
+        None => End::TimedOut,
+        Some(word) if eq_ignore_case(word, b"timeout") => End::TimedOut,
+        Some(word) if eq_ignore_case(word, b"error") => End::Unblocked,
+        Some(_) => return ctx.reply.error("ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR"),
+    };
+    let Some(id) = parse_i64(ctx.arg(2)) else { return ctx.reply.error(error::NOT_AN_INTEGER) };
+    let waiter = u64::try_from(id).ok().and_then(|id| ctx.server.queues.of_client(id));
+    let ended = waiter.is_some_and(|waiter| ctx.server.queues.end(ctx.server, &waiter, end));
+    ctx.reply.int(ended.into());
 }
 
 fn pause(ctx: &mut Ctx<'_>) {
     match pause_of(ctx) {
         Ok((until, mode)) => {
             ctx.server.pause.begin(until, mode);
+            ctx.server.keyspace.hold_expiry(until);
             ctx.reply.ok();
         }
         Err(text) => ctx.reply.error(&text),
@@ -192,5 +196,6 @@ fn pause_of(ctx: &Ctx<'_>) -> Result<(u64, Mode), String> {
 
 fn unpause(ctx: &mut Ctx<'_>) {
     ctx.server.pause.end();
+    ctx.server.keyspace.resume_expiry();
     ctx.reply.ok();
 }

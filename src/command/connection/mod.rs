@@ -31,6 +31,12 @@ pub(in crate::command) const COMMANDS: &[Command] = &[
 ];
 
 fn ping(ctx: &mut Ctx<'_>) {
+    if ctx.client.subscriptions.is_some() && !ctx.reply.resp3() && ctx.args.len() <= 2 {
+        // Among messages, an answer has their shape.
+        ctx.reply.array(2);
+        ctx.reply.bulk(b"pong");
+        return ctx.reply.bulk(ctx.args.get(1).unwrap_or_default());
+    }
     match (ctx.args.len(), ctx.args.get(1)) {
         (1, _) => ctx.reply.simple("PONG"),
         (2, Some(text)) => ctx.reply.bulk(text),
@@ -66,7 +72,8 @@ fn quit(ctx: &mut Ctx<'_>) {
 }
 
 fn reset(ctx: &mut Ctx<'_>) {
-    ctx.client.reset();
+    ctx.client.stop_listening(&ctx.server.hub, ctx.space.lane());
+    ctx.client.reset(ctx.server);
     ctx.reply.set_resp3(false);
     ctx.reply.simple("RESET");
 }

@@ -21,17 +21,19 @@ mod run;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use super::blocking;
 use super::client::Client;
 use super::footprint::Footprint;
 use super::script;
-use super::state::Server;
+use super::state::{Server, unix_ms};
 use super::table::{Command, Flags, registry};
 use super::transaction::{self, Admission};
-use super::{container, error};
+use super::{container, error, pubsub};
 use crate::keyspace::bucket::Bucket;
 use crate::keyspace::entry::Entry;
 pub use crate::keyspace::gate::Closed;
 use crate::keyspace::gate::{Section, Snapshot, stripe_of};
+use crate::keyspace::observe::Trace;
 use crate::keyspace::reclaim::collect_if_due;
 use crate::keyspace::table::{Table, prefetch};
 use crate::keyspace::{Access, Key};
@@ -71,6 +73,9 @@ pub enum Progress {
     Closed(usize, Closed),
     /// The command at this place must wait until CLIENT PAUSE is over.
     Paused(usize),
+    /// The command at this place waits for data: `client.waiting`. When that is over, [`Worker::finish_wait`] answers
+    /// it, and the next one is to run.
+    Blocked(usize),
     /// The replies have grown to [`REPLIES_PENDING`]: send them and go on at this place.
     Flush(usize),
     /// The command at this place runs a script that may take long: run it on the pool and go on behind it.
@@ -95,6 +100,7 @@ const KEYLESS_SECTIONS: Flags = Flags::CLOSES_ALL.union(Flags::STABLE).union(Fla
 enum Wait {
     Closed(Closed),
     Paused,
+    Blocked,
     Offload,
 }
 
@@ -116,13 +122,31 @@ struct Prepared {
 }
 
 /// How a call ended.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(PartialEq, Eq)]
 enum Ran {
     /// It has replied.
     Whole,
+    /// It waits for data, and has done nothing else.
+    Waits,
     /// It needs keys that it could not name before, has changed nothing yet, and wants to begin anew with everything
     /// closed.
     Strayed,
+}
+
+/// How a command on one key went.
+enum Single {
+    /// It has replied.
+    Done,
+    /// It has to run in a section: clients wait for data at the stripe, which the section serves, or it has to wait
+    /// itself, and has written no reply.
+    NeedsSection,
+}
+
+impl Single {
+    #[inline]
+    fn waiting(waits: bool) -> Single {
+        if waits { Single::NeedsSection } else { Single::Done }
+    }
 }
 
 /// What a call finds around it.
@@ -132,22 +156,29 @@ struct Entrance<'a> {
     access: Access,
     /// The section it runs in, if any.
     section: Option<&'a Section<'a>>,
+    /// Where its changes are reported, if anybody wants to hear of them.
+    trace: Option<&'a Trace>,
     /// The first key with the number of its argument, as the batch looked it up.
     first_key: Option<(usize, Key<'a>)>,
 }
 
 impl<'a> Entrance<'a> {
     fn open(access: Access) -> Entrance<'a> {
-        Entrance { access, section: None, first_key: None }
+        Entrance { access, section: None, trace: None, first_key: None }
     }
 
     fn section(section: &'a Section<'a>) -> Entrance<'a> {
-        Entrance { access: Access::Writing, section: Some(section), first_key: None }
+        Entrance {
+            access: Access::Writing,
+            section: Some(section),
+            trace: Some(section.trace()),
+            first_key: None,
+        }
     }
 
     #[inline]
     fn key(access: Access, first_key: (usize, Key<'a>)) -> Entrance<'a> {
-        Entrance { access, section: None, first_key: Some(first_key) }
+        Entrance { access, section: None, trace: None, first_key: Some(first_key) }
     }
 }
 
@@ -188,7 +219,7 @@ impl Worker {
             catch_unwind(AssertUnwindSafe(|| self.run_one(&run, table, client, args, prepared, out)));
         run.time(UNTIMED);
         let ended = match outcome {
-            Ok(Ok(())) | Ok(Err(Wait::Offload)) => Alone::Done,
+            Ok(Ok(())) | Ok(Err(Wait::Offload | Wait::Blocked)) => Alone::Done,
             Ok(Err(Wait::Closed(closed))) => return Alone::Closed(closed),
             Ok(Err(Wait::Paused)) => return Alone::Paused,
             Err(_) => {
@@ -262,6 +293,7 @@ impl Worker {
                     Ok(()) => {}
                     Err(Wait::Closed(closed)) => return Progress::Closed(place.at, closed),
                     Err(Wait::Paused) => return Progress::Paused(place.at),
+                    Err(Wait::Blocked) => return Progress::Blocked(place.at),
                     Err(Wait::Offload) => return Progress::Offload(place.at),
                 }
                 *place = Place { at: place.at + 1, mark: out.checkpoint() };
@@ -307,7 +339,7 @@ impl Worker {
 
     // -- running ------------------------------------------------------------------------------------------------
 
-    /// A command of a client that has said `CLIENT REPLY OFF` or `SKIP`, or MULTI.
+    /// A command of a client that has said `CLIENT REPLY OFF` or `SKIP`, or MULTI, or listens to channels.
     #[cold]
     fn run_unplain(
         &mut self,
@@ -321,12 +353,23 @@ impl Worker {
         let muted = !client.replies.on();
         client.replies.begin();
         let mark = out.checkpoint();
-        if client.multi.is_some() {
+        let listens = client.subscriptions.is_some() && !client.resp3;
+        if let Some((id, command)) = prepared.command
+            && listens
+            && !pubsub::is_allowed_while_listening(command)
+        {
+            Reply::new(out, false).error(&pubsub::refusal(command));
+            run.count_refusal(Some(id), out);
+        } else if client.multi.is_some() {
             self.run_in_multi(run, table, client, args, prepared, out)?;
         } else {
             self.run_one(run, table, client, args, prepared, out)?;
         }
-        if muted && client.replies.end() {
+        // What a client listens to is pushed, and no reply.
+        let pushes = prepared
+            .command
+            .is_some_and(|(_, command)| pubsub::answers_by_pushing(command) && command.accepts(args.len()));
+        if muted && client.replies.end() && !pushes {
             out.rollback(mark);
         }
         Ok(())
@@ -349,7 +392,7 @@ impl Worker {
             return Ok(());
         };
         client.last_command = id as u16;
-        let admission = transaction::admit(client, command, args, run.out_of_memory.get());
+        let admission = transaction::admit(run.server, client, command, args, run.out_of_memory.get());
         if let Admission::Refused(text) = admission {
             Reply::new(out, client.resp3).error(&text);
             run.count_refusal(Some(id), out);
@@ -421,17 +464,20 @@ impl Worker {
         out: &mut Output,
     ) -> Result<(), Wait> {
         if command.keys.is_empty() && !command.flags.intersects(KEYLESS_SECTIONS) {
-            run.call(client, args, command, Entrance::open(Access::Reading), out);
-            return Ok(());
+            return run.call_keyless(client, args, command, out);
         }
         if prepared.key_at == 0 {
             return self.run_many(run, client, args, command, out);
         }
         let key = run.key(table, client, &prepared, args);
-        if command.writes() {
-            run.write_one(client, args, command, (prepared.key_at, key), out)
+        let ran = if command.writes() {
+            run.write_one(client, args, command, (prepared.key_at, key), out)?
         } else {
-            Ok(run.read_one(client, args, command, (prepared.key_at, key), out)?)
+            run.read_one(client, args, command, (prepared.key_at, key), out)?
+        };
+        match ran {
+            Single::Done => Ok(()),
+            Single::NeedsSection => self.run_many(run, client, args, command, out),
         }
     }
 
@@ -450,11 +496,12 @@ impl Worker {
         }
         let mark = out.checkpoint();
         let footprint = Footprint::of(run.server, client, command, args);
-        if self.run_section(run, client, args, command, footprint, out)? == Ran::Strayed {
+        let mut ran = self.run_section(run, client, args, command, footprint, out)?;
+        if ran == Ran::Strayed {
             out.rollback(mark);
-            self.run_section(run, client, args, command, Footprint::everything(), out)?;
+            ran = self.run_section(run, client, args, command, Footprint::everything(), out)?;
         }
-        Ok(())
+        if ran == Ran::Waits { Err(Wait::Blocked) } else { Ok(()) }
     }
 
     /// Reads several keys without closing anything; whether that succeeded.
@@ -473,11 +520,14 @@ impl Worker {
                 std::hint::spin_loop();
                 continue;
             }
-            run.call(client, args, command, Entrance::open(Access::Reading), out);
-            if gate.unchanged(&self.snapshot) {
+            let (_, waits) = run.call(client, args, command, Entrance::open(Access::Reading), out);
+            if waits.is_none() && gate.unchanged(&self.snapshot) {
                 return true;
             }
             out.rollback(mark);
+            if waits.is_some() {
+                return false;
+            }
         }
         false
     }
@@ -491,14 +541,33 @@ impl Worker {
         footprint: Footprint,
         out: &mut Output,
     ) -> Result<Ran, Wait> {
-        let section = footprint.close(&run.server.keyspace.gate, self.lane)?;
+        let section = blocking::close(run.server, self.lane, footprint)?;
         if run.paused(client, command) {
             return Err(Wait::Paused);
         }
         if client.ends() {
             return Ok(Ran::Whole);
         }
-        Ok(run.call(client, args, command, Entrance::section(&section), out))
+        Ok(run.call_in(&section, client, args, command, out))
+    }
+
+    /// Answers the command whose wait is over; the client goes on with the one behind it.
+    #[cold]
+    pub fn finish_wait(&mut self, server: &Server, client: &mut Client, out: &mut Output) {
+        let Some(waiter) = client.waiting.take() else { return };
+        let (mark, id) = (out.checkpoint(), waiter.call().id);
+        let muted = !client.replies.on();
+        waiter.answer(client, out);
+        let counters = server.stats.lane(self.lane);
+        counters.called(id);
+        counters.processed(1);
+        if out.has_error() {
+            counters.failed(id, out.take_error().unwrap_or_default());
+        }
+        if muted && client.replies.end() {
+            out.rollback(mark);
+        }
+        client.publish(unix_ms());
     }
 }
 
@@ -508,7 +577,7 @@ impl Prepared {
         let command = registry().resolve(args);
         let mut prepared = Prepared { command, key_at: 0, hash: 0, bucket: None, entry: None };
         if let Some((_, command)) = command
-            && let Some(at) = single_key(command, args.len())
+            && let Some(at) = single_key(command, args)
             && let Some(key) = args.get(at)
         {
             prepared.key_at = at;
@@ -520,12 +589,13 @@ impl Prepared {
 
 /// The argument of a call's only key, if it has exactly one and one step on it is all that the command does.
 #[inline]
-fn single_key(command: &Command, words: usize) -> Option<usize> {
+fn single_key(command: &Command, args: Args<'_>) -> Option<usize> {
     let [spec] = command.keys else { return None };
     if command.flags.intersects(Flags::EXCLUSIVE.union(Flags::SECTION)) {
         return None;
     }
-    spec.fixed().or_else(|| spec.only_key_of(words))
+    let only = || spec.only_key_of(args.len()).or_else(|| spec.only_key_behind_options(args));
+    spec.fixed().or_else(only)
 }
 
 #[cfg(test)]

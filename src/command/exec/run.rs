@@ -2,14 +2,16 @@
 
 use std::cell::Cell;
 
-use super::{ABANDONED, CLOSED_SPINS, Entrance, Prepared, Ran, UNTIMED, Wait};
+use super::{ABANDONED, CLOSED_SPINS, Entrance, Prepared, Ran, Single, UNTIMED, Wait};
+use crate::command::blocking::{self, Block, Served};
 use crate::command::client::{Client, NO_COMMAND};
-use crate::command::nested::Caller;
+use crate::command::nested::{Call, Caller};
 use crate::command::state::{Server, unix_ms};
 use crate::command::table::{Command, registry};
 use crate::command::ticks::ticks;
 use crate::command::{Ctx, connection, container, stats, transaction};
-use crate::keyspace::gate::Closed;
+use crate::keyspace::gate::{Closed, Observers, Section};
+use crate::keyspace::observe::Trace;
 use crate::keyspace::table::Table;
 use crate::keyspace::{Access, Key, Space};
 use crate::log_warning;
@@ -78,7 +80,8 @@ impl Run<'_> {
         }
         let now = ticks();
         if timed != UNTIMED {
-            self.counters.took(timed, now.saturating_sub(since));
+            let tracking = self.server.config.live().latency_tracking();
+            self.counters.took(timed, now.saturating_sub(since), tracking);
         }
         self.timed.set((id, now));
     }
@@ -146,18 +149,28 @@ impl Run<'_> {
         command: &'static Command,
         key: (usize, Key<'_>),
         out: &mut Output,
-    ) -> Result<(), Wait> {
+    ) -> Result<Single, Wait> {
         let gate = &self.server.keyspace.gate;
-        let _announced = spin(|| gate.announce(self.lane, key.1.stripe()))?;
+        let announced = spin(|| gate.announce(self.lane, key.1.stripe()))?;
         // What was looked at before the announcement does not count for writes: see `pause`, and CLIENT KILL.
         if self.holds(command) {
             return Err(Wait::Paused);
         }
         if client.ends() {
-            return Ok(());
+            return Ok(Single::Done);
         }
-        self.call(client, args, command, Entrance::key(Access::Writing, key), out);
-        Ok(())
+        let entrance = Entrance::key(Access::Writing, key);
+        if announced.observers().is_empty() {
+            let (_, waits) = self.call(client, args, command, entrance, out);
+            Ok(Single::waiting(waits.is_some()))
+        } else if announced.observers().contains(Observers::WAITING) {
+            Ok(Single::NeedsSection)
+        } else {
+            let trace = Trace::new(announced.observers());
+            let entrance = Entrance { trace: Some(&trace), ..entrance };
+            let (_, waits) = self.call(client, args, command, entrance, out);
+            Ok(Single::waiting(waits.is_some()))
+        }
     }
 
     #[inline]
@@ -168,12 +181,13 @@ impl Run<'_> {
         command: &'static Command,
         key: (usize, Key<'_>),
         out: &mut Output,
-    ) -> Result<(), Closed> {
+    ) -> Result<Single, Closed> {
         let gate = &self.server.keyspace.gate;
         let mark = out.checkpoint();
         spin(|| {
-            self.call(client, args, command, Entrance::key(Access::Reading, key), out);
-            gate.check(key.1.stripe()).inspect_err(|_| out.rollback(mark))
+            let (_, waits) = self.call(client, args, command, Entrance::key(Access::Reading, key), out);
+            let checked = gate.check(key.1.stripe()).inspect_err(|_| out.rollback(mark));
+            checked.map(|()| Single::waiting(waits.is_some()))
         })
     }
 
@@ -185,12 +199,12 @@ impl Run<'_> {
         command: &'static Command,
         entrance: Entrance<'_>,
         out: &mut Output,
-    ) -> Ran {
-        let Entrance { access, section, first_key } = entrance;
+    ) -> (bool, Option<Block>) {
+        let Entrance { access, section, trace, first_key } = entrance;
         let space = Space::new(&self.server.keyspace, client.db, self.guard, self.lane, self.now, access);
         let resp3 = client.resp3;
         // TOUCH is there to move the clock, whatever its client said.
-        let space = space.touching(!client.no_touch || command.name == "touch");
+        let space = space.touching(!client.no_touch || command.name == "touch").traced(trace);
         let mut ctx = Ctx {
             server: self.server,
             client,
@@ -201,10 +215,57 @@ impl Run<'_> {
             section,
             caller: Caller::Client,
             strayed: false,
+            block: None,
             first_key,
         };
         (command.handler)(&mut ctx);
-        if ctx.strayed { Ran::Strayed } else { Ran::Whole }
+        (ctx.strayed, ctx.block)
+    }
+
+    /// A command that works on no keys.
+    #[inline]
+    pub(super) fn call_keyless(
+        &self,
+        client: &mut Client,
+        args: Args<'_>,
+        command: &'static Command,
+        out: &mut Output,
+    ) -> Result<(), Wait> {
+        match self.call(client, args, command, Entrance::open(Access::Reading), out) {
+            (_, None) => Ok(()),
+            (_, Some(block)) => Err(self.wait(client, args, command, block)),
+        }
+    }
+
+    #[cold]
+    fn wait(&self, client: &mut Client, args: Args<'_>, command: &'static Command, block: Block) -> Wait {
+        let id = usize::from(client.last_command);
+        blocking::wait(self.server, client, &Call { id, command, args }, block);
+        Wait::Blocked
+    }
+
+    /// A call inside a section, and after it those that wait for what it made.
+    pub(super) fn call_in(
+        &self,
+        section: &Section<'_>,
+        client: &mut Client,
+        args: Args<'_>,
+        command: &'static Command,
+        out: &mut Output,
+    ) -> Ran {
+        let (strayed, block) = self.call(client, args, command, Entrance::section(section), out);
+        if strayed {
+            return Ran::Strayed;
+        }
+        if let Some(block) = block {
+            self.wait(client, args, command, block);
+            return Ran::Waits;
+        }
+        if section.trace().has_changed() {
+            let (server, guard, lane, now) = (self.server, self.guard, self.lane, self.now);
+            blocking::serve(&Served { server, guard, section, lane, now });
+        }
+        Ran::Whole
     }
 }
 

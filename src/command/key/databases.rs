@@ -1,6 +1,7 @@
 //! Whole databases.
 
 use crate::command::{Ctx, error};
+use crate::keyspace::Space;
 use crate::protocol::args::{eq_ignore_case, parse_i64};
 
 const OUT_OF_INT_RANGE: &str = "ERR value is out of range, value must between -2147483648 and 2147483647";
@@ -31,17 +32,26 @@ fn flush_syntax(ctx: &mut Ctx<'_>) -> bool {
     fits
 }
 
+/// Empties a database; only the watchers of keys that were there hear of it.
+fn flush(space: &Space<'_>) {
+    space.keyspace.watches.touch_all(space.db, |key| space.exists(space.key(key)));
+    space.keyspace.flush(space.db, space.guard());
+}
+
 pub(super) fn flushdb(ctx: &mut Ctx<'_>) {
     if flush_syntax(ctx) {
-        ctx.space.keyspace.flush(ctx.space.db, ctx.space.guard());
+        flush(ctx.space);
+        ctx.wake_database(ctx.space.db);
         ctx.reply.ok();
     }
 }
 
 pub(super) fn flushall(ctx: &mut Ctx<'_>) {
     if flush_syntax(ctx) {
-        let keyspace = ctx.space.keyspace;
-        (0..keyspace.databases()).for_each(|db| keyspace.flush(db, ctx.space.guard()));
+        for db in 0..ctx.space.keyspace.databases() {
+            flush(&ctx.space.other(db));
+            ctx.wake_database(db);
+        }
         ctx.reply.ok();
     }
 }
@@ -49,11 +59,24 @@ pub(super) fn flushall(ctx: &mut Ctx<'_>) {
 pub(super) fn swapdb(ctx: &mut Ctx<'_>) {
     match pair(ctx) {
         Ok((one, other)) => {
-            ctx.space.keyspace.swap(one, other);
+            swap(&ctx.space.other(one), &ctx.space.other(other));
+            [one, other].into_iter().for_each(|db| ctx.wake_database(db));
             ctx.reply.ok();
         }
         Err(text) => ctx.reply.error(text),
     }
+}
+
+/// Exchanges two databases; the watchers of keys that are in either hear of it.
+fn swap(one: &Space<'_>, other: &Space<'_>) {
+    if one.db == other.db {
+        return;
+    }
+    for space in [one, other] {
+        let concerns = |key: &[u8]| one.exists(one.key(key)) || other.exists(other.key(key));
+        space.keyspace.watches.touch_all(space.db, concerns);
+    }
+    one.keyspace.swap(one.db, other.db);
 }
 
 fn pair(ctx: &Ctx<'_>) -> Result<(usize, usize), &'static str> {

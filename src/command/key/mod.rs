@@ -1,16 +1,17 @@
 //! Keys of any type.
 
 mod databases;
-mod kind;
+pub(in crate::command) mod kind;
 mod memory;
-mod object;
+pub(in crate::command) mod object;
 mod transfer;
-mod walk;
+pub(in crate::command) mod walk;
 
 pub(super) use transfer::duplicate;
 
 use crate::command::Ctx;
 use crate::command::keys::{KeyFlags, KeySpec};
+use crate::command::notify::Events;
 use crate::command::table::{Categories, Command, Flags};
 
 const K: Categories = Categories::KEYSPACE;
@@ -159,8 +160,14 @@ pub(in crate::command) const COMMANDS: &[Command] = &[
 
 /// DEL and UNLINK: here both leave large values to the background thread.
 fn del(ctx: &mut Ctx<'_>) {
-    let gone = (1..ctx.args.len()).filter(|&i| ctx.space.delete(ctx.key(i))).count();
-    ctx.reply.int(gone as i64);
+    let mut gone = 0;
+    for i in 1..ctx.args.len() {
+        if ctx.space.delete(ctx.key(i)) {
+            ctx.notify(Events::GENERIC, "del", ctx.arg(i));
+            gone += 1;
+        }
+    }
+    ctx.reply.int(gone);
 }
 
 fn exists(ctx: &mut Ctx<'_>) {

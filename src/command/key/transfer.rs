@@ -1,9 +1,11 @@
 //! Keys that change their name or database, or are copied. All of it happens in a section over the keys concerned.
 
 use super::databases;
+use crate::command::notify::Events;
 use crate::command::{Ctx, error};
 use crate::keyspace::{Live, Space};
 use crate::protocol::args::eq_ignore_case;
+use crate::value::collection::Any;
 use crate::value::node::{Node, NodeKind, Text};
 use crate::value::word::{ExpireAt, OwnedWord, View};
 
@@ -23,13 +25,18 @@ pub(super) fn renamenx(ctx: &mut Ctx<'_>) {
 
 /// Renames the first key to the second; false if that is taken and not to be overwritten.
 fn renamed(ctx: &Ctx<'_>, overwrite: bool) -> Result<bool, &'static str> {
-    let live = ctx.space.peek(ctx.key(1)).ok_or(error::NO_SUCH_KEY)?;
+    if !ctx.space.exists(ctx.key(1)) {
+        return Err(error::NO_SUCH_KEY);
+    }
     if ctx.arg(1) == ctx.arg(2) || (!overwrite && ctx.space.exists(ctx.key(2))) {
         return Ok(false);
     }
-    ctx.space.set(ctx.key(2), duplicate(&live));
-    ctx.space.delete(ctx.key(1));
-    Ok(true)
+    let done = ctx.space.relocate(ctx.key(1), ctx.space, ctx.key(2));
+    if done {
+        ctx.notify(Events::GENERIC, "rename_from", ctx.arg(1));
+        ctx.notify(Events::GENERIC, "rename_to", ctx.arg(2));
+    }
+    Ok(done)
 }
 
 pub(super) fn move_to(ctx: &mut Ctx<'_>) {
@@ -45,10 +52,11 @@ fn moved(ctx: &Ctx<'_>) -> Result<bool, &'static str> {
         return Err(error::SAME_OBJECT);
     }
     let there = ctx.space.other(db);
-    let Some(live) = ctx.space.peek(ctx.key(1)) else { return Ok(false) };
-    let done = place(&there, ctx.arg(1), &live, false);
+    let to = there.key(ctx.arg(1));
+    let done = !there.exists(to) && ctx.space.relocate(ctx.key(1), &there, to);
     if done {
-        ctx.space.delete(ctx.key(1));
+        ctx.notify(Events::GENERIC, "move_from", ctx.arg(1));
+        ctx.notify_in(db, Events::GENERIC, "move_to", ctx.arg(1));
     }
     Ok(done)
 }
@@ -73,7 +81,11 @@ fn copied(ctx: &Ctx<'_>) -> Result<bool, &'static str> {
     }
     let there = ctx.space.other(options.db);
     let Some(live) = ctx.space.read(ctx.key(1)) else { return Ok(false) };
-    Ok(place(&there, ctx.arg(2), &live, options.replace))
+    let done = place(&there, ctx.arg(2), &live, options.replace);
+    if done {
+        ctx.notify_in(options.db, Events::GENERIC, "copy_to", ctx.arg(2));
+    }
+    Ok(done)
 }
 
 fn copy_options(ctx: &Ctx<'_>) -> Result<Options, &'static str> {
@@ -110,6 +122,9 @@ pub(in crate::command) fn duplicate(live: &Live<'_>) -> OwnedWord {
         View::Int(int) => OwnedWord::from_int(int, live.expire_at),
         View::Short(text) => OwnedWord::from_bytes(text.as_slice(), live.expire_at),
         View::Raw(text) => OwnedWord::from_bytes(text, live.expire_at),
+        View::Packed(packed) => {
+            OwnedWord::from_packed(packed.kind, packed.form, packed.bytes, live.expire_at)
+        }
         View::Node(node) => duplicate_node(node, live.expire_at),
     }
 }
@@ -123,6 +138,10 @@ fn duplicate_node(node: &Node, expire_at: ExpireAt) -> OwnedWord {
             OwnedWord::from_node(Node::new(NodeKind::Text(Text::from_shared(share)), expire_at))
         }
         // The plain string that stands for the sketch; the next PFADD makes registers of it again.
+        NodeKind::Collection(shared) => {
+            let copy = shared.read(&node.latch().read(), Any::clone);
+            copy.into_word(expire_at)
+        }
         NodeKind::HyperLogLog(dense) => OwnedWord::from_bytes(&dense.to_redis_bytes(), expire_at),
     }
 }

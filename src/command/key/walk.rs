@@ -127,7 +127,7 @@ impl<'a> Scan<'a> {
 }
 
 /// A cursor as C's `strtoul` reads it: signs and leading zeros count, blanks do not, and nothing at all is zero.
-fn parse_cursor(text: &[u8]) -> Option<u64> {
+pub(in crate::command) fn parse_cursor(text: &[u8]) -> Option<u64> {
     let (negative, digits) = match text {
         [] => return Some(0),
         [b'-', rest @ ..] => (true, rest),

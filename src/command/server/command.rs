@@ -228,12 +228,17 @@ fn key_spec(reply: &mut Reply<'_>, spec: &KeySpec) {
     reply.bulk(b"begin_search");
     match spec.begin {
         Begin::Index(index) => typed(reply, "index", &[("index", index as i64)]),
-        Begin::Keyword { word, from } => {
+        Begin::Keyword { word, from } | Begin::Option { word, from, .. } => {
             type_of(reply, "keyword", 2);
             pair(reply, "keyword");
             reply.bulk(word.as_bytes());
             pair(reply, "startfrom");
             reply.int(i64::from(from));
+        }
+        Begin::LastOption { .. } | Begin::Data => {
+            typed(reply, "unknown", &[]);
+            reply.bulk(b"find_keys");
+            return typed(reply, "unknown", &[]);
         }
     }
     reply.bulk(b"find_keys");

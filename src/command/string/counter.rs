@@ -1,6 +1,7 @@
 //! Strings as numbers: INCR and its relatives.
 
 use super::text::{Digits, text_of};
+use crate::command::notify::Events;
 use crate::command::{Ctx, error};
 use crate::keyspace::{Change, Live};
 use crate::protocol::args::parse_i64;
@@ -32,7 +33,10 @@ fn add(ctx: &mut Ctx<'_>, amount: i64) {
         }
     });
     match sum {
-        Ok(sum) => ctx.reply.int(sum),
+        Ok(sum) => {
+            ctx.notify(Events::STRING, "incrby", ctx.arg(1));
+            ctx.reply.int(sum);
+        }
         Err(text) => ctx.reply.error(text),
     }
 }
@@ -85,7 +89,10 @@ pub(super) fn incrbyfloat(ctx: &mut Ctx<'_>) {
         }
     });
     match sum {
-        Ok(sum) => ctx.reply.bulk(sum.as_bytes()),
+        Ok(sum) => {
+            ctx.notify(Events::STRING, "incrbyfloat", ctx.arg(1));
+            ctx.reply.bulk(sum.as_bytes());
+        }
         Err(text) => ctx.reply.error(text),
     }
 }

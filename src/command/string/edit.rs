@@ -8,6 +8,7 @@ use bytes::BytesMut;
 
 use super::set::value;
 use super::text::{Digits, WrongType, text_of};
+use crate::command::notify::Events;
 use crate::command::{Ctx, error};
 use crate::keyspace::{Change, Live, Space};
 use crate::protocol::args::parse_i64;
@@ -20,7 +21,7 @@ const IN_PLACE_FROM: usize = 1024;
 type Edited = Result<usize, &'static str>;
 
 /// The word for a text that was just edited: never an integer, as in Redis.
-fn edited_word(text: BytesMut, expire_at: ExpireAt) -> OwnedWord {
+pub(in crate::command) fn edited_word(text: BytesMut, expire_at: ExpireAt) -> OwnedWord {
     if text.len() < IN_PLACE_FROM {
         return OwnedWord::from_bytes(&text, expire_at);
     }
@@ -50,10 +51,10 @@ fn edit(ctx: &Ctx<'_>, live: &Live<'_>, part: &[u8], offset: impl Fn(usize) -> u
         && let Some(text) = node.as_text()
     {
         let at = offset(text.size());
-        return Change::Keep(check_length(ctx, at, part).map(|()| {
-            live.entry().touch(ctx.space.clock());
-            text.edit(|buffer| place(buffer, at, part), held)
-        }));
+        return match check_length(ctx, at, part) {
+            Ok(()) => Change::Edited(Ok(text.edit(|buffer| place(buffer, at, part), held))),
+            Err(too_long) => Change::Keep(Err(too_long)),
+        };
     }
     let Ok(text) = text_of(live) else { return Change::Keep(Err(error::WRONGTYPE)) };
     let mut digits = Digits::new();
@@ -69,9 +70,15 @@ fn edit(ctx: &Ctx<'_>, live: &Live<'_>, part: &[u8], offset: impl Fn(usize) -> u
     Change::Put(edited_word(new, live.expire_at), Ok(len))
 }
 
-fn reply_edited(ctx: &mut Ctx<'_>, edited: Edited) {
+/// Answers with the new length; `event` is what happened, if anything did.
+fn reply_edited(ctx: &mut Ctx<'_>, edited: Edited, event: Option<&str>) {
     match edited {
-        Ok(len) => ctx.reply.int(len as i64),
+        Ok(len) => {
+            if let Some(event) = event {
+                ctx.notify(Events::STRING, event, ctx.arg(1));
+            }
+            ctx.reply.int(len as i64);
+        }
         Err(text) => ctx.reply.error(text),
     }
 }
@@ -82,7 +89,7 @@ pub(super) fn append(ctx: &mut Ctx<'_>) {
         Some(live) => edit(ctx, live, part, |len| len),
         None => Change::Put(value(ctx.args, 2, NO_EXPIRY), Ok(part.len())),
     });
-    reply_edited(ctx, edited);
+    reply_edited(ctx, edited, Some("append"));
 }
 
 pub(super) fn setrange(ctx: &mut Ctx<'_>) {
@@ -97,7 +104,7 @@ pub(super) fn setrange(ctx: &mut Ctx<'_>) {
             Err(too_long) => Change::Keep(Err(too_long)),
         },
     });
-    reply_edited(ctx, edited);
+    reply_edited(ctx, edited, (!part.is_empty()).then_some("setrange"));
 }
 
 /// The length of what the key holds, 0 for nothing.

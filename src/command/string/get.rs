@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use super::options::{Condition, Deadline, Of, Options, Ttl, digest};
 use super::text::{Digits, TextValue, WrongType, text_of};
+use crate::command::notify::Events;
 use crate::command::{Ctx, error};
 use crate::keyspace::{Change, Live, Space};
 use crate::protocol::args::{parse_i64, to_upper};
@@ -97,6 +98,9 @@ pub(super) fn getdel(ctx: &mut Ctx<'_>) {
         other => Change::Keep(other.map(|_| None)),
     });
     ctx.space.count_lookup(!matches!(found, Ok(None)));
+    if let Ok(Some(_)) = found {
+        ctx.notify(Events::GENERIC, "del", ctx.arg(1));
+    }
     reply_found(ctx, found);
 }
 
@@ -109,6 +113,7 @@ pub(super) fn getex(ctx: &mut Ctx<'_>) {
         Ttl::Unsaid => Ok(Deadline::Keep),
         ttl => ttl.deadline(ctx.space.now),
     };
+    let mut event = None;
     let answer = ctx.space.update(ctx.key(1), |live| {
         let Some(live) = live else { return Change::Keep(Ok(Ok(None))) };
         match (text_of(live), deadline) {
@@ -116,14 +121,28 @@ pub(super) fn getex(ctx: &mut Ctx<'_>) {
             (Ok(_), Err(bad)) => Change::Keep(Err(bad)),
             (Ok(text), Ok(deadline)) => {
                 let at = deadline.after(live.expire_at);
+                event = deadline_event(live.expire_at, at, ctx.space.now);
                 move_deadline(ctx.space, live, at, Ok(Ok(Some(text.detach()))))
             }
         }
     });
     ctx.space.count_lookup(!matches!(answer, Ok(Ok(None))));
+    if let (Ok(Ok(Some(_))), Some(event)) = (&answer, event) {
+        ctx.notify(Events::GENERIC, event, ctx.arg(1));
+    }
     match answer {
         Ok(found) => reply_found(ctx, found),
         Err(bad) => bad.reply(ctx),
+    }
+}
+
+/// The event of a deadline that moves from `before` to `at`.
+fn deadline_event(before: ExpireAt, at: ExpireAt, now: u64) -> Option<&'static str> {
+    match at {
+        _ if at == before => None,
+        NO_EXPIRY => Some("persist"),
+        _ if at <= now => Some("del"),
+        _ => Some("expire"),
     }
 }
 
@@ -142,7 +161,7 @@ pub(super) fn delex(ctx: &mut Ctx<'_>) {
     match ctx.args.len() {
         2 => {
             let gone = ctx.space.delete(ctx.key(1));
-            ctx.reply.int(gone.into());
+            reply_gone(ctx, gone);
         }
         4 => {
             let mut room = [0; b"IFDEQ".len()];
@@ -162,6 +181,13 @@ pub(super) fn delifeq(ctx: &mut Ctx<'_>) {
     delete_if(ctx, Condition::Equals(ctx.arg(2)), error::WRONGTYPE);
 }
 
+fn reply_gone(ctx: &mut Ctx<'_>, gone: bool) {
+    if gone {
+        ctx.notify(Events::GENERIC, "del", ctx.arg(1));
+    }
+    ctx.reply.int(gone.into());
+}
+
 fn delete_if(ctx: &mut Ctx<'_>, condition: Condition<'_>, wrong_type: &str) {
     let gone = ctx.space.update(ctx.key(1), |live| match live.map(text_of).transpose() {
         Err(WrongType) => Change::Keep(Err(WrongType)),
@@ -169,7 +195,7 @@ fn delete_if(ctx: &mut Ctx<'_>, condition: Condition<'_>, wrong_type: &str) {
         Ok(_) => Change::Keep(Ok(false)),
     });
     match gone {
-        Ok(gone) => ctx.reply.int(gone.into()),
+        Ok(gone) => reply_gone(ctx, gone),
         Err(WrongType) => ctx.reply.error(wrong_type),
     }
 }

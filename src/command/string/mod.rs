@@ -11,7 +11,7 @@
 //! | `lcs` | the longest common subsequence |
 
 mod counter;
-mod edit;
+pub(in crate::command) mod edit;
 mod get;
 mod lcs;
 mod options;

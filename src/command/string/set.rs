@@ -2,6 +2,7 @@
 
 use super::options::{Condition, Deadline, Of, Options, Unit, deadline};
 use super::text::{TextValue, WrongType, text_of};
+use crate::command::notify::Events;
 use crate::command::{Ctx, error};
 use crate::keyspace::{Change, Key, Live, Space};
 use crate::protocol::BIG_ARG;
@@ -66,9 +67,23 @@ fn store(ctx: &Ctx<'_>, key: Key<'_>, index: usize, plan: Plan<'_>) -> Outcome {
     let args = ctx.args;
     if let (true, Deadline::At(at)) = (plan.is_blind(), plan.deadline) {
         ctx.space.set(key, value(args, index, at));
+        tell_set(ctx, key.bytes, at != NO_EXPIRY);
         return Outcome::Set(None);
     }
-    ctx.space.update(key, |live| plan.decide(live, args, index))
+    let outcome = ctx.space.update(key, |live| plan.decide(live, args, index));
+    if let Outcome::Set(_) = outcome {
+        tell_set(ctx, key.bytes, matches!(plan.deadline, Deadline::At(at) if at != NO_EXPIRY));
+    }
+    outcome
+}
+
+/// The events of a key that was set, with or without a deadline.
+#[inline]
+fn tell_set(ctx: &Ctx<'_>, key: &[u8], expires: bool) {
+    ctx.notify(Events::STRING, "set", key);
+    if expires {
+        ctx.notify(Events::GENERIC, "expire", key);
+    }
 }
 
 pub(super) fn set(ctx: &mut Ctx<'_>) {
@@ -76,6 +91,7 @@ pub(super) fn set(ctx: &mut Ctx<'_>) {
         return set_with_options(ctx);
     }
     ctx.space.set(ctx.key(1), value(ctx.args, 2, NO_EXPIRY));
+    tell_set(ctx, ctx.arg(1), false);
     ctx.reply.ok();
 }
 
@@ -126,6 +142,7 @@ fn set_until(ctx: &mut Ctx<'_>, unit: Unit) {
     match deadline(unit, ctx.arg(2), ctx.space.now) {
         Ok(at) => {
             ctx.space.set(ctx.key(1), value(ctx.args, 3, at));
+            tell_set(ctx, ctx.arg(1), true);
             ctx.reply.ok();
         }
         Err(bad) => bad.reply(ctx),
@@ -163,6 +180,7 @@ pub(super) fn mset(ctx: &mut Ctx<'_>) {
     }
     for i in keys_between(1, ctx.args.len()) {
         ctx.space.set(ctx.key(i), value(ctx.args, i + 1, NO_EXPIRY));
+        tell_set(ctx, ctx.arg(i), false);
     }
     ctx.reply.ok();
 }
@@ -180,6 +198,7 @@ pub(super) fn msetnx(ctx: &mut Ctx<'_>) {
     }
     for i in keys_between(1, ctx.args.len()) {
         ctx.space.set(ctx.key(i), value(ctx.args, i + 1, NO_EXPIRY));
+        tell_set(ctx, ctx.arg(i), false);
     }
     ctx.reply.int(1);
 }

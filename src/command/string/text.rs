@@ -36,6 +36,7 @@ pub(in crate::command) fn text_of<'a>(live: &Live<'a>) -> Result<TextValue<'a>, 
         View::Short(short) => TextValue::Short(short),
         View::Raw(bytes) => TextValue::Slice(bytes),
         View::Node(node) => TextValue::Shared(node_text(live, node)?),
+        View::Packed(_) => return Err(WrongType),
     })
 }
 

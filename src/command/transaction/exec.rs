@@ -1,5 +1,6 @@
 //! EXEC.
 
+use super::watch;
 use crate::command::Ctx;
 use crate::command::client::{Client, Replies};
 use crate::command::footprint::{Footprint, Setting};
@@ -8,7 +9,7 @@ use crate::command::state::Server;
 use crate::protocol::args::Args;
 use crate::protocol::reply::Output;
 
-/// What EXEC works on: all that its commands work on.
+/// What EXEC works on: all that its commands work on, and what its client watches.
 pub(super) fn footprint(
     server: &Server,
     client: &Client,
@@ -20,6 +21,7 @@ pub(super) fn footprint(
     if multi.is_aborted() {
         return;
     }
+    watch::add_footprint(server, client, footprint);
     for call in multi.calls() {
         footprint.add(server, client, call.command, call.args, Setting::Nested);
     }
@@ -31,11 +33,16 @@ pub(super) fn exec(ctx: &mut Ctx<'_>) {
         Some(multi) => multi.is_aborted(),
     };
     if aborted {
-        ctx.client.end_transaction();
+        ctx.client.end_transaction(ctx.server);
         return ctx.reply.error("EXECABORT Transaction discarded because of previous errors.");
     }
+    if watch::has_changed(ctx.client, ctx.space) {
+        ctx.client.end_transaction(ctx.server);
+        return ctx.reply.null_array();
+    }
+    ctx.client.unwatch(ctx.server);
     run_all(ctx);
-    ctx.client.end_transaction();
+    ctx.client.end_transaction(ctx.server);
 }
 
 fn run_all(ctx: &mut Ctx<'_>) {

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `queue` | what a client has queued, and which commands it may queue |
 //! | `exec` | EXEC |
+//! | `watch` | WATCH and UNWATCH |
 //!
 //! After MULTI the executor asks [`admit`] about each command: it is queued, refused, or one of those that run at once.
 //! EXEC's footprint is that of all queued commands and watched keys; the executor closes it once, and EXEC runs them
@@ -12,11 +13,14 @@
 
 mod exec;
 mod queue;
+mod watch;
 
 pub use queue::Multi;
 pub(super) use queue::{Admission, abort, admit, effective_flags, queue};
+pub use watch::Watching;
 
 use super::Ctx;
+use super::keys::{KeyFlags, KeySpec};
 use super::table::{Categories, Command, Flags};
 
 const T: Categories = Categories::TRANSACTION;
@@ -45,7 +49,23 @@ pub(in crate::command) const COMMANDS: &[Command] = &[
         "O(N) in the number of queued commands",
         "",
     ),
+    Command::new("watch", -2, QUICK.union(Flags::SECTION), T, WATCHED, watch::watch).docs(
+        "transactions",
+        "2.2.0",
+        "Makes the next transaction depend on keys staying as they are.",
+        "O(1) per key",
+        "key [key ...]",
+    ),
+    Command::new("unwatch", 1, QUICK, T, &[], watch::unwatch).docs(
+        "transactions",
+        "2.2.0",
+        "Forgets the watched keys.",
+        "O(1) per key",
+        "",
+    ),
 ];
+
+const WATCHED: &[KeySpec] = &[KeySpec::range(1, -1, 1, KeyFlags::RO)];
 
 /// EXEC in a section, whatever its commands do.
 const EXEC: Flags = ANY_TIME.union(Flags::SKIP_SLOWLOG).union(Flags::SECTION);
@@ -62,6 +82,6 @@ fn discard(ctx: &mut Ctx<'_>) {
     if ctx.client.multi.is_none() {
         return ctx.reply.error("ERR DISCARD without MULTI");
     }
-    ctx.client.end_transaction();
+    ctx.client.end_transaction(ctx.server);
     ctx.reply.ok();
 }

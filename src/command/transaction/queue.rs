@@ -113,6 +113,7 @@ fn runs_at_once(command: &Command) -> bool {
 
 /// What becomes of a command of a client that has said MULTI.
 pub(in crate::command) fn admit(
+    server: &Server,
     client: &mut Client,
     command: &Command,
     args: Args<'_>,
@@ -126,7 +127,7 @@ pub(in crate::command) fn admit(
         abort(client);
         return Admission::Refused(text);
     }
-    client.end_transaction();
+    client.end_transaction(server);
     // The code of an error that has one is not part of the reason.
     let reason = text.strip_prefix("ERR ").unwrap_or(&text);
     Admission::Refused(format!("EXECABORT Transaction discarded because of: {reason}"))

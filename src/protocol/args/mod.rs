@@ -4,7 +4,7 @@ mod buf;
 mod number;
 
 pub use buf::ArgBuf;
-pub use number::{parse_f64, parse_i64, parse_u64};
+pub use number::{parse_f64, parse_f64_loosely, parse_i64, parse_u64, parse_u64_loose};
 
 use bytes::Bytes;
 use std::ops::Index;
@@ -86,7 +86,7 @@ impl<'a> Args<'a> {
     }
 
     /// The arguments in order.
-    pub fn iter(&self) -> impl ExactSizeIterator<Item = &'a [u8]> + DoubleEndedIterator + Clone + 'a {
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = &'a [u8]> + DoubleEndedIterator + Clone + use<'a> {
         let view = *self;
         view.spans.iter().map(move |span| view.resolve(*span))
     }
@@ -95,6 +95,12 @@ impl<'a> Args<'a> {
     #[inline]
     pub fn slice_from(&self, first: usize) -> Args<'a> {
         Args { spans: self.spans.get(first..).unwrap_or_default(), ..*self }
+    }
+
+    /// The first `count` arguments; all when there are fewer.
+    #[inline]
+    pub fn first(&self, count: usize) -> Args<'a> {
+        Args { spans: self.spans.get(..count).unwrap_or(self.spans), ..*self }
     }
 
     /// The argument at `index` as a buffer of its own: shared for a large argument that was received into its own
@@ -183,6 +189,7 @@ mod tests {
         assert_eq!(&args.owned(1)[..], b"key");
         assert_eq!(args.slice_from(1).iter().map(<[u8]>::len).collect::<Vec<_>>(), [3, 40_000]);
         assert!(args.slice_from(9).is_empty());
+        assert_eq!((args.first(2).len(), args.first(9).len()), (2, 3));
     }
 
     #[test]

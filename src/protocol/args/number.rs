@@ -36,6 +36,34 @@ pub fn parse_u64(text: &[u8]) -> Option<u64> {
     })
 }
 
+/// An unsigned integer as lenient as C's `strtoull`: besides canonical ones spaces in front, a `+`, leading zeros, and
+/// `-` in front of what is no canonical integer, which then counts down from zero. Redis reads the parts of stream ids
+/// so.
+pub fn parse_u64_loose(text: &[u8]) -> Option<u64> {
+    if let Some(canonical) = parse_u64(text) {
+        return Some(canonical);
+    }
+    if parse_i64(text).is_some() {
+        return None;
+    }
+    // C's spaces are these and the vertical tab.
+    let text = match text.iter().position(|byte| !byte.is_ascii_whitespace() && *byte != 0x0b) {
+        Some(start) => &text[start..],
+        None => return None,
+    };
+    let (negative, digits) = match text {
+        [b'-', rest @ ..] => (true, rest),
+        [b'+', rest @ ..] => (false, rest),
+        _ => (false, text),
+    };
+    let zeros = digits.iter().take_while(|byte| **byte == b'0').count();
+    let magnitude = match &digits[zeros..] {
+        [] if zeros > 0 => 0,
+        digits => parse_u64(digits)?,
+    };
+    Some(if negative { magnitude.wrapping_neg() } else { magnitude })
+}
+
 /// A double as C's `strtod` reads it in full: decimal or hexadecimal, `inf` and `infinity` in any case.
 ///
 /// Refused are `nan`, spaces, trailing bytes, and numbers whose magnitude overflows or vanishes to zero.
@@ -52,6 +80,25 @@ pub fn parse_f64(text: &[u8]) -> Option<f64> {
         _ => return None,
     };
     Some(if negative { -value } else { value })
+}
+
+/// A double as a bare call of C's `strtod` reads it, the text to its end: nothing at all is zero, blanks in front do not
+/// count, and a number that is too large or too small becomes infinite or zero.
+pub fn parse_f64_loosely(text: &[u8]) -> Option<f64> {
+    if text.is_empty() {
+        return Some(0.0);
+    }
+    let is_blank = |byte: &u8| matches!(byte, b' ' | b'\t'..=b'\r');
+    let blanks = text.iter().take_while(|byte| is_blank(byte)).count();
+    let number = &text[blanks..];
+    parse_f64(number).or_else(|| out_of_range(number))
+}
+
+/// What a decimal number becomes that is too large or too small.
+fn out_of_range(text: &[u8]) -> Option<f64> {
+    let digits = text.strip_prefix(b"-").or(text.strip_prefix(b"+")).unwrap_or(text);
+    digits.first().filter(|first| first.is_ascii_digit() || **first == b'.')?;
+    std::str::from_utf8(text).ok()?.parse().ok()
 }
 
 fn is_infinity(text: &[u8]) -> bool {
@@ -156,6 +203,26 @@ mod tests {
     }
 
     #[test]
+    fn loose_integers_as_strtoull_reads_them() {
+        let good = [
+            ("7", 7),
+            ("007", 7),
+            ("+5", 5),
+            (" \t5", 5),
+            ("-0", 0),
+            ("-01", u64::MAX),
+            ("18446744073709551615", u64::MAX),
+            ("000018446744073709551615", u64::MAX),
+        ];
+        for (text, value) in good {
+            assert_eq!(parse_u64_loose(text.as_bytes()), Some(value), "{text}");
+        }
+        for text in ["", " ", "-", "+", "-5", "5 ", "5x", "x", "+-5", "18446744073709551616", "0x10", "1-1"] {
+            assert_eq!(parse_u64_loose(text.as_bytes()), None, "{text}");
+        }
+    }
+
+    #[test]
     fn doubles_as_strtod_reads_them() {
         let good: [(&str, f64); 19] = [
             ("1", 1.0),
@@ -182,6 +249,23 @@ mod tests {
             assert_eq!(parse_f64(text.as_bytes()), Some(value), "{text}");
         }
         assert!(parse_f64(b"-0").unwrap().is_sign_negative());
+    }
+
+    #[test]
+    fn doubles_read_loosely() {
+        let good = [
+            ("", 0.0),
+            (" \t1.5", 1.5),
+            ("1e999", f64::INFINITY),
+            ("-1e999", f64::NEG_INFINITY),
+            ("1e-999", 0.0),
+        ];
+        for (text, value) in good {
+            assert_eq!(parse_f64_loosely(text.as_bytes()), Some(value), "{text}");
+        }
+        for text in [" ", "1 ", "nan", "a", "-", "+-1", "1e"] {
+            assert_eq!(parse_f64_loosely(text.as_bytes()), None, "{text}");
+        }
     }
 
     #[test]

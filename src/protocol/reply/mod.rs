@@ -194,9 +194,35 @@ impl<'a> Reply<'a> {
 
     /// Makes the `count` replies that were written since `start` an array.
     pub fn end_array(&mut self, start: Mark, count: usize) {
+        self.insert_header(start, b'*', count);
+    }
+
+    /// Makes the replies that were written since `start` a map of `count` pairs; in RESP2 an array of twice as many.
+    pub fn end_map(&mut self, start: Mark, count: usize) {
+        if self.resp3 {
+            self.insert_header(start, b'%', count);
+        } else {
+            self.insert_header(start, b'*', 2 * count);
+        }
+    }
+
+    fn insert_header(&mut self, start: Mark, kind: u8, count: usize) {
         let mut buffer = itoa::Buffer::new();
         let digits = buffer.format(count).as_bytes();
-        self.out.insert(start, &[b"*", digits, b"\r\n"].concat());
+        self.out.insert(start, &[&[kind], digits, b"\r\n"].concat());
+    }
+
+    /// Makes the `count` replies that were written since `start` a set; in RESP2 an array.
+    pub fn end_set(&mut self, start: Mark, count: usize) {
+        let kind = if self.resp3 { '~' } else { '*' };
+        self.out.insert(start, format!("{kind}{count}\r\n").as_bytes());
+    }
+
+    /// Makes the `count` replies that were written since `start` the answer of a walk that goes on at `cursor`.
+    pub fn end_scan(&mut self, start: Mark, cursor: u64, count: usize) {
+        let cursor = cursor.to_string();
+        let head = format!("*2\r\n${}\r\n{cursor}\r\n*{count}\r\n", cursor.len());
+        self.out.insert(start, head.as_bytes());
     }
 
     /// A map of `count` pairs: each key and each value is a reply. In RESP2 an array of twice as many.
@@ -217,6 +243,12 @@ impl<'a> Reply<'a> {
         self.header(if self.resp3 { b'>' } else { b'*' }, count);
     }
 
+    /// The header of `count` pairs of notes about the reply that follows them. RESP3 only: RESP2 has no such thing.
+    pub fn attribute(&mut self, count: usize) {
+        debug_assert!(self.resp3, "RESP2 has no attributes");
+        self.header(b'|', count);
+    }
+
     /// A double; in RESP2 a bulk string.
     pub fn double(&mut self, value: f64) {
         let text = DoubleText::new(value);
@@ -226,6 +258,16 @@ impl<'a> Reply<'a> {
         self.out.write(b",");
         self.out.write(text.as_bytes());
         self.out.write(b"\r\n");
+    }
+
+    /// A number whose `digits` are ready; in RESP2 a bulk string.
+    pub fn decimal(&mut self, digits: &str) {
+        if self.resp3 { self.line(b',', digits) } else { self.bulk(digits.as_bytes()) }
+    }
+
+    /// A double as a bulk string in either version.
+    pub fn double_text(&mut self, value: f64) {
+        self.bulk(DoubleText::new(value).as_bytes());
     }
 
     /// A truth value; in RESP2 the integers 1 and 0.

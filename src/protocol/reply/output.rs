@@ -74,6 +74,12 @@ impl Output {
         Mark { bytes: self.bytes.len(), large: self.large.len() }
     }
 
+    /// Bytes that have been written since `mark`.
+    pub fn since(&self, mark: Mark) -> usize {
+        let large = self.large.iter().skip(mark.large).map(|(_, value)| value.len());
+        self.bytes.len() - mark.bytes + large.sum::<usize>()
+    }
+
     /// Throws away what has been written since `mark`: the command will run again.
     pub fn rollback(&mut self, mark: Mark) {
         self.bytes.truncate(mark.bytes);
@@ -107,6 +113,17 @@ impl Output {
     pub fn release_idle(&mut self) {
         if self.is_empty() {
             *self = Self::new();
+        }
+    }
+
+    /// Appends what another output holds and has not sent.
+    pub fn append(&mut self, other: Output) {
+        let (from, to) = (other.sent, self.bytes.len());
+        self.bytes.extend_from_slice(&other.bytes[from..]);
+        self.large.extend(other.large.into_iter().map(|(at, value)| (at - from + to, value)));
+        self.large_pending += other.large_pending;
+        if let Some(at) = other.error {
+            self.error = at.checked_sub(from).map(|at| at + to);
         }
     }
 
@@ -254,6 +271,20 @@ mod tests {
         output.write(b"gone");
         output.rollback(mark);
         assert_eq!((all(&output), output.pending()), (b"kept".to_vec(), 4));
+    }
+
+    #[test]
+    fn an_output_is_appended_to_another() {
+        let (mut output, mut other) = (Output::new(), Output::new());
+        output.write(b"ab");
+        other.write(b"sent");
+        other.advance(2);
+        other.write_owned(Bytes::from(vec![1; BIG_REPLY]));
+        Reply::new(&mut other, false).error("ERR x");
+        output.append(other);
+        let expected = [&b"abnt"[..], &[1; BIG_REPLY], b"-ERR x\r\n"].concat();
+        assert_eq!((all(&output), output.pending()), (expected.clone(), expected.len()));
+        assert_eq!(output.take_error(), Some(&b"ERR"[..]));
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! MULTI, EXEC, DISCARD and what stands between them.
 
+#[path = "../common/mod.rs"]
 mod common;
+mod watch;
 
 use common::{Raw, TestServer};
 

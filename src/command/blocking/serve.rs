@@ -1,0 +1,147 @@
+//! Running waiting commands for their clients, in the section that made the data.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use super::{Block, End, Waiter};
+use crate::command::Ctx;
+use crate::command::client::Client;
+use crate::command::exec::ABANDONED;
+use crate::command::footprint::Footprint;
+use crate::command::nested::{Call, Caller};
+use crate::command::state::Server;
+use crate::keyspace::gate::{Closed, Observers, Section};
+use crate::keyspace::{Access, Space};
+use crate::log_warning;
+use crate::protocol::reply::{Output, Reply};
+use crate::sync::epoch::Guard;
+use crate::value::node::NodeKind;
+use crate::value::word::View;
+
+/// Enters the wait of a client's call, whose section is over its keys.
+pub(in crate::command) fn wait(server: &Server, client: &mut Client, call: &Call<'_>, block: Block) {
+    let waiter = Arc::new(Waiter::new(server, client, call, block));
+    server.queues.enter(server, &waiter);
+    client.waiting = Some(waiter);
+}
+
+/// How often the stripes that serving may take are asked for before everything is closed.
+const TRIES: usize = 4;
+
+/// Closes what a command works on and, if clients wait there, what serving them may reach.
+pub(in crate::command) fn close(
+    server: &Server,
+    lane: usize,
+    footprint: Footprint,
+) -> Result<Section<'_>, Closed> {
+    let gate = &server.keyspace.gate;
+    let mut section = footprint.close(gate, lane)?;
+    for _ in 0..TRIES {
+        if !section.observers().contains(Observers::WAITING) {
+            return Ok(section);
+        }
+        let Some(closed) = section.stripes() else { return Ok(section) };
+        let reached = server.queues.reach(&closed);
+        if reached == closed {
+            return Ok(section);
+        }
+        drop(section);
+        section = gate.close(lane, reached)?;
+    }
+    drop(section);
+    gate.close_all(lane)
+}
+
+/// A section whose command is done, with the time and the lane that it ran on.
+pub(in crate::command) struct Served<'s> {
+    pub(in crate::command) server: &'s Server,
+    pub(in crate::command) guard: &'s Guard,
+    pub(in crate::command) section: &'s Section<'s>,
+    pub(in crate::command) lane: usize,
+    pub(in crate::command) now: u64,
+}
+
+/// Serves whoever waits for what the section has changed, and for what serving changes.
+#[cold]
+pub(in crate::command) fn serve(done: &Served<'_>) {
+    loop {
+        let changed = done.section.trace().take_changed();
+        if changed.is_empty() {
+            return;
+        }
+        for changed in changed {
+            for waiter in done.server.queues.of_key(done.server, changed.db, &changed.key) {
+                if !done.may_serve(&waiter, &changed.key) {
+                    continue;
+                }
+                if waiter.end_with(|| done.run(&waiter)) {
+                    done.server.queues.leave(done.server, &waiter);
+                }
+            }
+        }
+    }
+}
+
+impl Served<'_> {
+    fn space(&self, db: usize) -> Space<'_> {
+        let space = Space::new(&self.server.keyspace, db, self.guard, self.lane, self.now, Access::Writing);
+        space.traced(Some(self.section.trace()))
+    }
+
+    /// Whether a key holds what the command waits for. A client that was killed changes nothing any more.
+    fn may_serve(&self, waiter: &Waiter, key: &[u8]) -> bool {
+        if waiter.client.is_killed() {
+            return false;
+        }
+        if waiter.even_if_gone {
+            return true;
+        }
+        let space = self.space(waiter.db);
+        match space.peek(space.key(key)).map(|live| live.view()) {
+            None => false,
+            Some(View::Packed(packed)) => packed.kind == waiter.kind,
+            Some(View::Node(node)) => {
+                matches!(node.kind(), NodeKind::Collection(shared) if shared.kind() == waiter.kind)
+            }
+            Some(_) => false,
+        }
+    }
+
+    /// Runs the command; none if it keeps waiting.
+    fn run(&self, waiter: &Waiter) -> Option<End> {
+        let mut out = Output::new();
+        let outcome = catch_unwind(AssertUnwindSafe(|| self.call(waiter, &mut out)));
+        match outcome {
+            Ok(true) => Some(End::Served(out, false)),
+            Ok(false) => None,
+            Err(_) => {
+                let mut out = Output::new();
+                Reply::new(&mut out, waiter.resp3).error(ABANDONED);
+                log_warning!("The command '{}' panicked and was abandoned", waiter.call().command.name);
+                Some(End::Served(out, true))
+            }
+        }
+    }
+
+    /// Calls the handler; whether it has replied.
+    fn call(&self, waiter: &Waiter, out: &mut Output) -> bool {
+        let call = waiter.call();
+        let space = self.space(waiter.db).touching(!waiter.no_touch);
+        let mut client = Client::stand_in(waiter);
+        let mut ctx = Ctx {
+            server: self.server,
+            client: &mut client,
+            space: &space,
+            args: call.args,
+            reply: Reply::new(out, waiter.resp3),
+            command: call.command,
+            section: Some(self.section),
+            caller: Caller::Client,
+            strayed: false,
+            block: None,
+            first_key: None,
+        };
+        (call.command.handler)(&mut ctx);
+        ctx.block.is_none()
+    }
+}
