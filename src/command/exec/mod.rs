@@ -42,6 +42,7 @@ use crate::protocol::args::Args;
 use crate::protocol::decoder::Decoder;
 use crate::protocol::reply::{Mark, Output, Reply};
 use crate::sync::epoch::pin;
+pub use run::Alone;
 use run::{Run, answer_unknown};
 
 /// Commands whose lookups overlap. More of them would push each other's lines out of the first-level cache.
@@ -80,17 +81,6 @@ pub enum Progress {
     Flush(usize),
     /// The command at this place runs a script that may take long: run it on the pool and go on behind it.
     Offload(usize),
-}
-
-/// How a command that ran by itself ended.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Alone {
-    /// It has run.
-    Done,
-    /// It met something closed.
-    Closed(Closed),
-    /// It must wait until CLIENT PAUSE is over.
-    Paused,
 }
 
 /// Of the commands without keys, those that close something all the same.

@@ -20,6 +20,17 @@ use crate::protocol::args::Args;
 use crate::protocol::reply::{Mark, Output, Reply};
 use crate::sync::epoch::Guard;
 
+/// How a command that ran by itself ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Alone {
+    /// It has run.
+    Done,
+    /// It met something closed.
+    Closed(Closed),
+    /// It must wait until CLIENT PAUSE is over.
+    Paused,
+}
+
 /// Everything that is the same for the commands of one run.
 pub(super) struct Run<'a> {
     pub(super) server: &'a Server,

@@ -7,7 +7,8 @@
 //! 2. If another section has the stripe, the script begins anew with everything closed, and its later runs begin that
 //!    way. What it has written is undone first: before the first change of a key, its word was copied. Nobody has seen
 //!    the changes, because the keys are closed.
-//! 3. Some changes cannot be undone at that price: those of values too large to be copied, and messages to others.
+//! 3. Some changes cannot be undone at that price: those of values too large to be copied, messages to
+//!    others, and whatever `notify-keyspace-events` tells of.
 //!    Before the first of these the script takes the *token*, of which there is one. It then waits for stripes, one
 //!    after the other, and is never undone. If somebody else has the token, the script does as in 2.
 //!
@@ -95,7 +96,9 @@ impl<'s> Undo<'s> {
         if self.has_token.get() || !flags.intersects(Flags::WRITE | Flags::MAY_REPLICATE | Flags::PUBSUB) {
             return Ok(());
         }
-        if flags.contains(Flags::WRITE) && self.copy_keys(host, call) {
+        // An event that somebody was told of cannot be taken back.
+        let is_silent = host.server.config.live().notify_keyspace_events() == 0;
+        if is_silent && flags.contains(Flags::WRITE) && self.copy_keys(host, call) {
             return Ok(());
         }
         self.take_token()
