@@ -19,7 +19,6 @@ fn main() -> ExitCode {
             print!("{text}");
             return ExitCode::SUCCESS;
         }
-        Action::Refuse(reason) => Err(reason),
         Action::Serve(start) => configured(&start),
     };
     let config = match started {

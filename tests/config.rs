@@ -122,3 +122,30 @@ fn resetstat_starts_at_zero() {
     let commands = info(&mut c, "commandstats");
     assert!(!commands.contains("cmdstat_get:"), "{commands}");
 }
+
+#[test]
+fn the_score_for_the_kernel_follows_the_configuration() {
+    let server = TestServer::with(&["--threads", "2"]);
+    let mut c = server.raw();
+    let score = || {
+        let path = format!("/proc/{}/oom_score_adj", server.pid());
+        std::fs::read_to_string(path)
+            .expect("the file of a living process")
+            .trim()
+            .parse::<i64>()
+            .expect("a number")
+    };
+    // Only a privileged process may go below the score that it was given, so the test stays above.
+    let before = score();
+    if before > 900 {
+        return println!("skipped: the score is too high already to be raised");
+    }
+    c.check("CONFIG SET oom-score-adj-values \"9 20 30\" oom-score-adj yes", "+OK\r\n");
+    assert_eq!(score(), before + 9);
+    c.check("CONFIG SET oom-score-adj-values \"12 20 30\"", "+OK\r\n");
+    assert_eq!(score(), before + 12);
+    c.check("CONFIG SET oom-score-adj no", "+OK\r\n");
+    assert_eq!(score(), before);
+    c.check("CONFIG SET oom-score-adj-values \"999 999 999\" oom-score-adj absolute", "+OK\r\n");
+    assert_eq!(score(), 999);
+}

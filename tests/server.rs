@@ -54,6 +54,7 @@ fn info_shows_the_sections_that_are_asked_for() {
     for sections in ["all", "everything", "keyspace all"] {
         let mut all = usual.to_vec();
         all.insert(8, "Commandstats");
+        all.insert(10, "Latencystats");
         assert_eq!(headings(&info(&mut c, sections)), all, "{sections}");
     }
     c.check("INFO nosuch", "$0\r\n\r\n");
@@ -63,6 +64,33 @@ fn info_shows_the_sections_that_are_asked_for() {
         "INFO KeySpace nosuch cluster",
         "$76\r\n# Cluster\r\ncluster_enabled:0\r\n\r\n# Keyspace\r\ndb0:keys=1,expires=0,avg_ttl=0\r\n\r\n",
     );
+}
+
+#[test]
+fn latencies_are_tracked_per_command() {
+    let server = TestServer::with(DEBUG);
+    let mut c = server.raw();
+    c.check("CONFIG SET latency-tracking-info-percentiles \"0.0 50.0 100\"", "+OK\r\n");
+    c.send("CONFIG GET latency-tracking-info-percentiles\r\n");
+    c.expect("*2\r\n$33\r\nlatency-tracking-info-percentiles\r\n$8\r\n0 50 100\r\n");
+    c.check("CONFIG SET latency-tracking no", "+OK\r\n");
+    c.check("SET k v", "+OK\r\n");
+    assert_eq!(info(&mut c, "latencystats"), "# Latencystats\r\n");
+    c.check("CONFIG SET latency-tracking yes", "+OK\r\n");
+    assert!(!info(&mut c, "latencystats").contains("_set:"), "what ran before does not count");
+    c.check("DEBUG SLEEP 0.05", "+OK\r\n");
+    let text = info(&mut c, "latencystats");
+    let times = field(&text, "latency_percentiles_usec_debug");
+    let median: f64 = times
+        .split(',')
+        .nth(1)
+        .and_then(|p50| p50.strip_prefix("p50="))
+        .expect(&times)
+        .parse()
+        .expect(&times);
+    assert!((50_000.0..500_000.0).contains(&median), "{times}");
+    c.check("CONFIG RESETSTAT", "+OK\r\n");
+    assert!(!info(&mut c, "latencystats").contains("_debug:"));
 }
 
 #[test]
@@ -246,7 +274,135 @@ fn debug_subcommands() {
     c.check("DEBUG ERROR \"MYCODE my words\"", "-MYCODE my words\r\n");
     c.check("DEBUG LOG hello", "+OK\r\n");
     assert_eq!(field(&info(&mut c, "errorstats"), "errorstat_MYCODE"), "count=1");
-    assert_eq!(c.line("DEBUG HELP"), "*13");
+    assert_eq!(c.line("DEBUG HELP"), "*26");
+}
+
+/// The digests are those that redis-server 7.0.15 answers for the same data.
+#[test]
+fn digests_are_those_of_redis() {
+    let server = TestServer::with(DEBUG);
+    let mut c = server.raw();
+    let zeros = "0".repeat(40);
+    c.check("DEBUG DIGEST", &format!("+{zeros}\r\n"));
+    c.check("DEBUG DIGEST-VALUE", "*0\r\n");
+    c.check("SET a 1", "+OK\r\n");
+    c.check("SET b abcd", "+OK\r\n");
+    c.check(
+        "DEBUG DIGEST-VALUE a none b",
+        &format!(
+            "*3\r\n+b4fc66738120fba0b5aa500ab5c2bf89cea1c5da\r\n+{zeros}\r\n\
+             +caad49b214f1a7ed6b88b1b6f9c28f22d256896c\r\n"
+        ),
+    );
+    c.check("SELECT 3", "+OK\r\n");
+    c.check("SET c 3.5 PX 100000000", "+OK\r\n");
+    c.check("DEBUG DIGEST-VALUE c", "*1\r\n+91fd2f50722417b875d62dfe3e1be808d5ef74b4\r\n");
+    c.check("DEBUG DIGEST", "+2fc84259ef8eeba11085478df7ed48318a0aa841\r\n");
+}
+
+/// As above, with a key of each type.
+#[test]
+fn digests_of_collections_are_those_of_redis() {
+    let server = TestServer::with(DEBUG);
+    let mut c = server.raw();
+    for (line, reply) in [
+        ("RPUSH l a 1 bcd", ":3"),
+        ("SADD s 1 2 3", ":3"),
+        ("SADD t x yy 7", ":3"),
+        ("ZADD z 1 a 2.5 b inf c", ":3"),
+        ("HSET h f v 1 2", ":2"),
+        ("XADD x 1-1 f v g w", "$3\r\n1-1"),
+        ("XADD x 2-0 a 1", "$3\r\n2-0"),
+        ("PEXPIRE h 100000000", ":1"),
+    ] {
+        c.check(line, &format!("{reply}\r\n"));
+    }
+    c.check(
+        "DEBUG DIGEST-VALUE l s t z h x",
+        "*6\r\n+b7ce06b8de4bbd15dd930ac1590bb91a6243138d\r\n+2a462a3f51a1db89738ebbeef0c47ce1bbc85246\r\n\
+         +81ccc646056849d0af73c245f577087cd02f2480\r\n+692ab70d673d8bf452c3a17fb4be02bfcdf437bc\r\n\
+         +9e9d9357ca6890ee05faa06ab36212fb43092b6a\r\n+6eb0658988e6eeee02052d6e914b9f1e0ac49b4a\r\n",
+    );
+    c.check("DEBUG DIGEST", "+d7ee1dc254f77a57dc946c9f4d11c2e6e7f568e3\r\n");
+}
+
+#[test]
+fn debug_populate_makes_keys() {
+    let server = TestServer::with(DEBUG);
+    let mut c = server.raw();
+    c.check("SET key:1 mine", "+OK\r\n");
+    c.check("DEBUG POPULATE 3", "+OK\r\n");
+    c.check("MGET key:0 key:1 key:2", "*3\r\n$7\r\nvalue:0\r\n$4\r\nmine\r\n$7\r\nvalue:2\r\n");
+    c.check("DEBUG POPULATE 1 x 3", "+OK\r\n");
+    c.check("DEBUG POPULATE 1 y 9", "+OK\r\n");
+    c.check("MGET x:0 y:0", "*2\r\n$3\r\nval\r\n$9\r\nvalue:0\0\0\r\n");
+    for wrong in ["-1", "x", "1 z -1", "1 z x"] {
+        c.check(&format!("DEBUG POPULATE {wrong}"), "-ERR value is out of range, must be positive\r\n");
+    }
+    let huge = "-ERR string exceeds maximum allowed size (proto-max-bulk-len)\r\n";
+    c.check("DEBUG POPULATE 1 z 3000000000000", huge);
+    c.check("DBSIZE", ":5\r\n");
+}
+
+#[test]
+fn debug_protocol_has_every_type() {
+    let server = TestServer::with(DEBUG);
+    let mut c = server.raw();
+    let both = [
+        ("string", "$11\r\nHello World\r\n", "$11\r\nHello World\r\n"),
+        ("integer", ":12345\r\n", ":12345\r\n"),
+        ("double", "$5\r\n3.141\r\n", ",3.141\r\n"),
+        ("null", "$-1\r\n", "_\r\n"),
+        ("array", "*3\r\n:0\r\n:1\r\n:2\r\n", "*3\r\n:0\r\n:1\r\n:2\r\n"),
+        ("set", "*3\r\n:0\r\n:1\r\n:2\r\n", "~3\r\n:0\r\n:1\r\n:2\r\n"),
+        ("map", "*6\r\n:0\r\n:0\r\n:1\r\n:1\r\n:2\r\n:0\r\n", "%3\r\n:0\r\n#f\r\n:1\r\n#t\r\n:2\r\n#f\r\n"),
+        (
+            "attrib",
+            "$39\r\nSome real reply following the attribute\r\n",
+            "|1\r\n$14\r\nkey-popularity\r\n*2\r\n$7\r\nkey:123\r\n:90\r\n$39\r\nSome real reply following the attribute\r\n",
+        ),
+        (
+            "push",
+            "-ERR RESP2 is not supported by this command\r\n",
+            ">2\r\n$16\r\nserver-cpu-usage\r\n:42\r\n$40\r\nSome real reply following the push reply\r\n",
+        ),
+        ("verbatim", "$25\r\nThis is a verbatim\nstring\r\n", "=29\r\ntxt:This is a verbatim\nstring\r\n"),
+        ("true", ":1\r\n", "#t\r\n"),
+        ("FALSE", ":0\r\n", "#f\r\n"),
+        (
+            "bignum",
+            "$37\r\n1234567999999999999999999999999999999\r\n",
+            "(1234567999999999999999999999999999999\r\n",
+        ),
+    ];
+    for (name, resp2, _) in both {
+        c.check(&format!("DEBUG PROTOCOL {name}"), resp2);
+    }
+    assert!(c.line("DEBUG PROTOCOL foo").starts_with("-ERR Wrong protocol type name. Please use one of"));
+    c.send("HELLO 3\r\nECHO end\r\n");
+    while c.read_line() != "end" {}
+    for (name, _, resp3) in both {
+        c.check(&format!("DEBUG PROTOCOL {name}"), resp3);
+    }
+}
+
+#[test]
+fn debug_object_describes_a_value() {
+    let server = TestServer::with(DEBUG);
+    let mut c = server.raw();
+    c.check("DEBUG OBJECT none", "-ERR no such key\r\n");
+    c.check("SET n 12345678", "+OK\r\n");
+    let before = c.line("DEBUG OBJECT n");
+    assert!(
+        before.starts_with("+Value at:0x") && before.contains(" refcount:1 encoding:int lru:"),
+        "{before}"
+    );
+    c.check("INCR n", ":12345679\r\n");
+    assert_eq!(
+        c.line("DEBUG OBJECT n").split(' ').nth(1),
+        before.split(' ').nth(1),
+        "integers change in place"
+    );
 }
 
 #[test]

@@ -279,7 +279,7 @@ fn add_dense(text: &[u8], elements: Args<'_>, expire_at: ExpireAt) -> Answer<(Op
 
 fn pfcount(ctx: &mut Ctx<'_>) {
     let count = match ctx.args.len() {
-        2 => ctx.space.read(ctx.key(1)).map_or(Ok(0), |live| Sketch::of(&live)?.count()),
+        2 => ctx.space.read(ctx.key(1)).map_or(Ok(0), |live| count_one(ctx, &live)),
         _ => union(ctx).map(|union| union.registers.count()),
     };
     match count {
@@ -287,6 +287,19 @@ fn pfcount(ctx: &mut Ctx<'_>) {
         Ok(count) => ctx.reply.int(count as i64),
         Err(text) => ctx.reply.error(text),
     }
+}
+
+/// The cardinality of the only key, which a string of a sketch then remembers: clients see it in GET.
+fn count_one(ctx: &Ctx<'_>, live: &Live<'_>) -> Answer<u64> {
+    let sketch = Sketch::of(live)?;
+    let count = sketch.count()?;
+    if let Sketch::Sparse(text) | Sketch::Dense(text) = &sketch
+        && Header::parse(text).is_ok_and(|header| header.cached().is_none())
+    {
+        let remembering = OwnedWord::from_bytes(&Header::remember(text, count), live.expire_at);
+        ctx.space.refine(ctx.key(1), live, remembering);
+    }
+    Ok(count)
 }
 
 /// The union of several keys.

@@ -17,11 +17,13 @@ pub mod hash;
 pub mod hyperloglog;
 pub mod key;
 pub mod keys;
+pub mod latency;
 pub mod list;
 pub mod nested;
 pub mod notify;
 pub mod pause;
 pub mod pubsub;
+pub mod script;
 pub mod server;
 pub mod set;
 pub mod sort;
@@ -63,6 +65,7 @@ pub(crate) const FAMILIES: &[&[Command]] = &[
     connection::COMMANDS,
     pubsub::COMMANDS,
     transaction::COMMANDS,
+    script::COMMANDS,
     server::COMMANDS,
     #[cfg(test)]
     exec::tests::COMMANDS,

@@ -95,6 +95,17 @@ impl Host<'_> {
         self.section
     }
 
+    /// The lane that the calling command runs on.
+    pub fn lane(&self) -> usize {
+        self.lane
+    }
+
+    /// The client's database, as the calling command's section lets it be used.
+    pub fn space(&self) -> Space<'_> {
+        let db = self.client.db;
+        Space::new(&self.server.keyspace, db, self.guard, self.lane, self.now, Access::Writing)
+    }
+
     /// What the call works on.
     pub fn footprint(&self, call: &Call<'_>) -> Footprint {
         let mut footprint = Footprint::default();
@@ -117,7 +128,8 @@ impl Host<'_> {
         }
         let counters = self.server.stats.lane(self.lane);
         counters.called(call.id);
-        counters.took(call.id, ticks().saturating_sub(began));
+        let tracking = self.server.config.live().latency_tracking();
+        counters.took(call.id, ticks().saturating_sub(began), tracking);
         if out.has_error() {
             counters.failed(call.id, out.take_error().unwrap_or_default());
         }

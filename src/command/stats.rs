@@ -10,6 +10,7 @@ use std::time::Instant;
 
 use crossbeam_utils::CachePadded;
 
+use super::latency::{Distribution, Histogram};
 use super::state::Server;
 use super::table::registry;
 use crate::keyspace::{reclaim, stats::Totals};
@@ -39,6 +40,8 @@ pub struct Stats {
 pub(super) struct Lane {
     /// By the command's number in the registry.
     commands: Box<[Counts<AtomicU64>]>,
+    /// By the command's number too.
+    latencies: Box<[Histogram]>,
     /// Commands of finished batches.
     processed: AtomicU64,
     /// Errors by their code. Nobody but INFO ever contends for it.
@@ -63,6 +66,8 @@ pub struct Counts<N = u64> {
 pub struct Sums {
     /// By the command's number in the registry.
     pub commands: Vec<Counts>,
+    /// How long calls took, by the command's number.
+    pub latencies: Vec<Distribution>,
     /// By the error's code.
     pub errors: BTreeMap<String, u64>,
     /// What happened to keys.
@@ -139,6 +144,7 @@ impl Lane {
     fn new() -> Lane {
         Lane {
             commands: registry().numbered().iter().map(|_| Counts::default()).collect(),
+            latencies: registry().numbered().iter().map(|_| Histogram::default()).collect(),
             processed: AtomicU64::new(0),
             errors: Mutex::default(),
         }
@@ -150,10 +156,13 @@ impl Lane {
         bump(&self.commands[id].calls, 1);
     }
 
-    /// Adds the time that calls of the command with this number took.
+    /// Adds the time that the calls of the command with this number took since the last time was added; `tracking`
+    /// says whether their distribution is wanted.
     #[inline]
-    pub(super) fn took(&self, id: usize, ticks: u64) {
-        bump(&self.commands[id].ticks, ticks);
+    pub(super) fn took(&self, id: usize, ticks: u64, tracking: bool) {
+        let counts = &self.commands[id];
+        bump(&counts.ticks, ticks);
+        self.latencies[id].record(counts.calls.load(Ordering::Relaxed), ticks, tracking);
     }
 
     /// Counts that the call just counted answered with an error of this code.
@@ -239,6 +248,9 @@ impl Sums {
         for (now, then) in self.commands.iter_mut().zip(&base.commands) {
             *now = now.zip(*then, u64::wrapping_sub);
         }
+        for (now, then) in self.latencies.iter_mut().zip(&base.latencies) {
+            now.since(then);
+        }
         for (code, then) in &base.errors {
             self.errors.entry(code.clone()).and_modify(|now| *now -= then);
         }
@@ -268,6 +280,7 @@ impl Server {
     fn sums_of_all_time(&self) -> Sums {
         let mut sums = Sums {
             commands: vec![Counts::default(); registry().numbered().len()],
+            latencies: vec![Distribution::default(); registry().numbered().len()],
             errors: BTreeMap::new(),
             keys: self.keyspace.stats(),
             connections: self.total_connections_received.load(Ordering::Relaxed),
@@ -277,6 +290,9 @@ impl Server {
         for lane in &self.stats.lanes {
             for (sum, counts) in sums.commands.iter_mut().zip(&lane.commands) {
                 *sum = sum.zip(counts.load(), u64::wrapping_add);
+            }
+            for (sum, own) in sums.latencies.iter_mut().zip(&lane.latencies) {
+                own.add_to(sum);
             }
             for (code, count) in locked(&lane.errors).iter() {
                 *sums.errors.entry(code.clone()).or_default() += count;

@@ -40,12 +40,17 @@ pub fn start() {
     origin();
 }
 
-/// How many microseconds `ticks` ticks are.
+/// How many microseconds `count` ticks are.
 pub fn micros(count: u64) -> u64 {
+    nanos(count) / 1000
+}
+
+/// How many nanoseconds `count` ticks are.
+pub fn nanos(count: u64) -> u64 {
     let (first, began) = origin();
     let elapsed = began.elapsed().as_nanos();
     let passed = u128::from(ticks().saturating_sub(first)).max(1);
-    (u128::from(count) * elapsed / passed / 1000) as u64
+    (u128::from(count) * elapsed / passed) as u64
 }
 
 #[cfg(test)]

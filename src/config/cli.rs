@@ -15,8 +15,6 @@ use super::{Config, LoadError, load::Override, split};
 pub enum Action {
     /// Print this and leave with success.
     Print(String),
-    /// Print this to standard error and leave with a failure.
-    Refuse(String),
     /// Serve with this configuration.
     Serve(Start),
 }
@@ -58,14 +56,11 @@ pub fn parse(arguments: impl IntoIterator<Item: AsRef<OsStr>>) -> Action {
             start.stdin = true;
         }
     }
-    match overrides(&arguments) {
-        Ok(overrides) => Action::Serve(Start { overrides, ..start }),
-        Err(stray) => Action::Refuse(format!("'{stray}' is no directive; see sockudo-kv --help")),
-    }
+    Action::Serve(Start { overrides: overrides(&arguments), ..start })
 }
 
-/// Groups the arguments by directive; the error is an argument that belongs to none.
-fn overrides(arguments: &[Vec<u8>]) -> Result<Vec<Override>, String> {
+/// Groups the arguments by directive. Arguments before the first one with dashes are a directive too.
+fn overrides(arguments: &[Vec<u8>]) -> Vec<Override> {
     let mut found: Vec<Override> = Vec::new();
     let mut wants_value = false;
     for (at, argument) in arguments.iter().enumerate() {
@@ -77,13 +72,15 @@ fn overrides(arguments: &[Vec<u8>]) -> Result<Vec<Override>, String> {
                 found.push(directive);
             }
             _ => {
-                let last = found.last_mut().ok_or_else(|| String::from_utf8_lossy(argument).into_owned())?;
-                last.1.push(argument.clone());
+                match found.last_mut() {
+                    Some(last) => last.1.push(argument.clone()),
+                    None => found.push((argument.clone(), Vec::new())),
+                }
                 wants_value = false;
             }
         }
     }
-    Ok(found)
+    found
 }
 
 /// A directive from its argument, which may hold its values as well: `--port 7000` in one argument. A `--save` without
@@ -166,7 +163,7 @@ mod tests {
         assert!(start(&["-", "--hz", "5"]).stdin && start(&["--hz", "5", "-"]).stdin);
         assert!(!start(&["--bind", "-", "a"]).stdin);
         assert_eq!(start(&[]), Start::default());
-        assert!(matches!(parse(["redis.conf", "stray"]), Action::Refuse(_)));
+        assert_eq!(lines(&["redis.conf", "loglevel", "verbose", "--hz", "5"]), ["loglevel|verbose", "hz|5"]);
     }
 
     #[test]

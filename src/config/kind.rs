@@ -185,14 +185,10 @@ fn choice(word: &[u8], names: &[(&str, u32)]) -> Result<u32, String> {
 }
 
 fn flags(words: &[&[u8]], names: &[(&str, u32)]) -> Result<Value, String> {
-    let mut bits = 0;
-    for word in words {
-        bits |= choice(word, names)?;
-    }
-    match words.is_empty() {
-        true => Err(WRONG_COUNT.into()),
-        false => Ok(Value::Bits(bits)),
-    }
+    // Redis reads no word at all as one that it does not know.
+    let words = if words.is_empty() { &[b"".as_slice()] } else { words };
+    let bits = words.iter().try_fold(0, |bits, word| Ok::<u32, String>(bits | choice(word, names)?))?;
+    Ok(Value::Bits(bits))
 }
 
 fn name_of(bits: u32, names: &[(&'static str, u32)]) -> &'static str {

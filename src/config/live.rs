@@ -25,10 +25,10 @@ impl OutputLimit {
 pub struct Live {
     pub(super) tcp_keepalive: AtomicU64,
     pub(super) timeout: AtomicU64,
+    pub(super) latency_tracking: AtomicU64,
     pub(super) maxclients: AtomicU64,
     pub(super) proto_max_bulk_len: AtomicU64,
     pub(super) client_query_buffer_limit: AtomicU64,
-    pub(super) hz: AtomicU64,
     pub(super) hll_sparse_max_bytes: AtomicU64,
     pub(super) maxmemory: AtomicU64,
     pub(super) output: OutputLimit,
@@ -45,6 +45,8 @@ pub struct Live {
     pub(super) stream_node_max_bytes: AtomicU64,
     pub(super) stream_node_max_entries: AtomicU64,
     pub(super) notify_keyspace_events: AtomicU64,
+    pub(super) busy_reply_threshold: AtomicU64,
+    pub(super) lua_memory_limit: AtomicU64,
 }
 
 impl Live {
@@ -56,6 +58,12 @@ impl Live {
     /// Seconds after which an idle client is closed; zero is never.
     pub fn timeout(&self) -> u64 {
         self.timeout.load(Ordering::Relaxed)
+    }
+
+    /// Whether the distribution of the times that commands take is kept.
+    #[inline]
+    pub fn latency_tracking(&self) -> bool {
+        self.latency_tracking.load(Ordering::Relaxed) != 0
     }
 
     /// Clients at most.
@@ -73,11 +81,6 @@ impl Live {
         self.client_query_buffer_limit.load(Ordering::Relaxed) as usize
     }
 
-    /// Background ticks per second, 1 to 500.
-    pub fn hz(&self) -> u64 {
-        self.hz.load(Ordering::Relaxed)
-    }
-
     /// Bytes up to which a HyperLogLog stays sparse.
     pub fn hll_sparse_max_bytes(&self) -> usize {
         self.hll_sparse_max_bytes.load(Ordering::Relaxed) as usize
@@ -86,6 +89,16 @@ impl Live {
     /// Bytes of memory beyond which commands that need more are refused; zero is no limit.
     pub fn maxmemory(&self) -> u64 {
         self.maxmemory.load(Ordering::Relaxed)
+    }
+
+    /// Milliseconds after which a script counts as one that keeps others waiting; zero is never.
+    pub fn busy_reply_threshold(&self) -> u64 {
+        self.busy_reply_threshold.load(Ordering::Relaxed)
+    }
+
+    /// Bytes that the scripts of one thread may have.
+    pub fn lua_memory_limit(&self) -> usize {
+        self.lua_memory_limit.load(Ordering::Relaxed) as usize
     }
 
     /// When a client is closed because it does not read; other limits hold for those who listen to channels.

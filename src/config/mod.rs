@@ -184,7 +184,8 @@ fn asks_for(pattern: &[u8], name: &str, directive: &Directive) -> bool {
     if matches!(directive.kind, Kind::Line(..)) {
         return false;
     }
-    match directive.hidden {
+    let nickname = directive.hides_alias && directive.alias == Some(name);
+    match directive.hidden || nickname {
         true => pattern.eq_ignore_ascii_case(name.as_bytes()),
         false => glob::matches(pattern, name.as_bytes(), true),
     }

@@ -119,6 +119,7 @@ pub fn oom_scores(words: &[&[u8]]) -> Result<Value, String> {
 
 /// Percentiles that INFO latencystats reports.
 pub fn percentiles(words: &[&[u8]]) -> Result<Value, String> {
+    let mut percentiles = Vec::new();
     for word in listed(words) {
         let number: Option<f64> = std::str::from_utf8(&word).ok().and_then(|text| text.parse().ok());
         match number {
@@ -128,10 +129,10 @@ pub fn percentiles(words: &[&[u8]]) -> Result<Value, String> {
                     "latency-tracking-info-percentiles parameters should sit between [0.0,100.0]".into()
                 );
             }
-            Some(_) => {}
+            Some(number) => percentiles.push(number.to_string().into_bytes()),
         }
     }
-    Ok(Value::Words(listed(words)))
+    Ok(Value::Words(percentiles))
 }
 
 /// `no one`, or a host and its port.

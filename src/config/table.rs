@@ -36,13 +36,16 @@ pub struct Directive {
     pub protected: bool,
     /// CONFIG GET shows it only when asked by its full name.
     pub hidden: bool,
+    /// CONFIG GET shows it under its other name only when asked by that in full: Redis does not know the name.
+    pub hides_alias: bool,
     /// Where its value stands for readers that take no lock.
     pub live: Option<fn(&Live) -> &AtomicU64>,
 }
 
 const fn directive(name: &'static str, kind: Kind, default: &'static str, status: Status) -> Directive {
-    let (modifiable, protected, hidden) = (true, false, false);
-    Directive { name, alias: None, kind, default, status, modifiable, protected, hidden, live: None }
+    let (modifiable, protected, hidden, hides_alias) = (true, false, false, false);
+    let (alias, live) = (None, None);
+    Directive { name, alias, kind, default, status, modifiable, protected, hidden, hides_alias, live }
 }
 
 const fn read(name: &'static str, kind: Kind, default: &'static str) -> Directive {
@@ -66,6 +69,11 @@ impl Directive {
     const fn alias(mut self, alias: &'static str) -> Self {
         self.alias = Some(alias);
         self
+    }
+    /// Another name, which is ours alone.
+    const fn nickname(mut self, alias: &'static str) -> Self {
+        self.hides_alias = true;
+        self.alias(alias)
     }
     const fn fixed(mut self) -> Self {
         self.modifiable = false;
@@ -180,13 +188,13 @@ pub static DIRECTIVES: &[Directive] = &[
     later("maxmemory-clients", MemoryOrPercent, "0"),
     later("max-new-connections-per-cycle", Int(1, 1000), "10"),
     // Server
-    read("threads", Int(0, THREADS), "0").fixed().alias("io-threads"),
+    read("io-threads", Int(0, THREADS), "0").fixed().nickname("threads"),
     moot("io-threads-do-reads", Bool, "no", "every worker reads, runs and writes for its own clients")
         .fixed(),
     read("databases", POS, "16").fixed(),
     read("loglevel", Enum(LOG_LEVELS), "notice"),
     read("logfile", TEXT, "").fixed(),
-    read("hz", NAT, "10").live(|live| &live.hz),
+    moot("hz", NAT, "10", "background work follows what is due instead of a rate"),
     moot("dynamic-hz", Bool, "yes", "the expiry's share of a tick follows the work that is due"),
     read("dir", Dir, ".").protected(),
     read("enable-protected-configs", Enum(ACCESS), "no").fixed(),
@@ -207,9 +215,12 @@ pub static DIRECTIVES: &[Directive] = &[
     later("shutdown-timeout", NAT, "10"),
     later("shutdown-on-sigint", Flags(SHUTDOWN), "default"),
     later("shutdown-on-sigterm", Flags(SHUTDOWN), "default"),
-    later("busy-reply-threshold", LONG, "5000").alias("lua-time-limit"),
-    later("oom-score-adj", Enum(OOM), "no"),
-    later("oom-score-adj-values", OomScores, "0 200 800"),
+    read("busy-reply-threshold", LONG, "5000")
+        .alias("lua-time-limit")
+        .live(|live| &live.busy_reply_threshold),
+    read("lua-memory-limit", MEM_1MB, "256mb").live(|live| &live.lua_memory_limit),
+    read("oom-score-adj", Enum(OOM), "no"),
+    read("oom-score-adj-values", OomScores, "0 200 800"),
     moot("disable-thp", Bool, "yes", NO_FORK).fixed(),
     later("server_cpulist", TEXT, "").fixed(),
     later("bio_cpulist", TEXT, "").fixed(),
@@ -217,8 +228,8 @@ pub static DIRECTIVES: &[Directive] = &[
     later("bgsave_cpulist", TEXT, "").fixed(),
     later("ignore-warnings", TEXT, ""),
     later("latency-monitor-threshold", LONG, "0"),
-    later("latency-tracking", Bool, "yes"),
-    later("latency-tracking-info-percentiles", Percentiles, "50 99 99.9"),
+    read("latency-tracking", Bool, "yes").live(|live| &live.latency_tracking),
+    read("latency-tracking-info-percentiles", Percentiles, "50 99 99.9"),
     later("slowlog-log-slower-than", Int(-1, i64::MAX), "10000"),
     later("slowlog-max-len", LONG, "128"),
     read("notify-keyspace-events", Events, "").live(|live| &live.notify_keyspace_events),
@@ -298,6 +309,9 @@ pub static DIRECTIVES: &[Directive] = &[
     later("aof-timestamp-enabled", Bool, "no"),
     later("aof-rewrite-incremental-fsync", Bool, "yes"),
     later("aof-disable-auto-gc", Bool, "no").hidden(),
+    later("key-load-delay", Int(i32::MIN as i64, i32::MAX as i64), "0").hidden(),
+    later("rdb-key-save-delay", Int(i32::MIN as i64, i32::MAX as i64), "0").hidden(),
+    later("loading-process-events-interval-bytes", Int(1024, i32::MAX as i64), "2097152").hidden(),
     // Replication
     later("replicaof", ReplicaOf, "").alias("slaveof").fixed(),
     later("masterauth", TEXT, ""),

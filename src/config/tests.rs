@@ -252,7 +252,7 @@ fn includes_follow_patterns_and_stop_loops() {
     let config = load(&scratch.file("redis.conf", &format!("include {dir}/*.part\ninclude {dir}/none*\n")));
     let config = config.expect("a pattern may match nothing");
     assert_eq!(
-        (config.live().timeout(), config.live().hz()),
+        (config.live().timeout(), config.number("hz")),
         (2, 20),
         "in the order of names, hidden files left out"
     );
@@ -275,7 +275,7 @@ fn the_command_line_has_the_last_word() {
         vec![(name.as_bytes().to_vec(), values.iter().map(|value| value.as_bytes().to_vec()).collect())]
     };
     let config = Config::load(Some(&path), false, &overrides("port", &["7001"])).expect("valid");
-    assert_eq!((config.number("port"), config.threads(), config.live().hz()), (7001, 3, 20));
+    assert_eq!((config.number("port"), config.threads(), config.number("hz")), (7001, 3, 20));
     let config =
         Config::load(None, false, &overrides("bind", &["127.0.0.1 ::1"])).expect("a list in one argument");
     assert_eq!(get(&config, "bind"), "127.0.0.1 ::1");
@@ -315,7 +315,7 @@ fn set_reaches_the_live_values() {
     set(&config, &pairs).expect("all valid");
     let live = config.live();
     assert_eq!((live.timeout(), live.maxclients(), live.proto_max_bulk_len()), (7, 50, 2 << 20));
-    assert_eq!((live.hll_sparse_max_bytes(), live.hz(), live.tcp_keepalive()), (1000, 500, 1));
+    assert_eq!((live.hll_sparse_max_bytes(), config.number("hz"), live.tcp_keepalive()), (1000, 500, 1));
     assert_eq!(live.client_query_buffer_limit(), 1 << 20);
     let limit = live.output_limit(false);
     assert_eq!((limit.hard, limit.soft, limit.seconds), (1024, 2, 3));
@@ -324,7 +324,7 @@ fn set_reaches_the_live_values() {
         "others are kept"
     );
     set(&config, &[("hz", "0")]).expect("moved into its limits");
-    assert_eq!(live.hz(), 1);
+    assert_eq!(config.number("hz"), 1);
 }
 
 #[test]
@@ -362,7 +362,7 @@ fn set_of_an_unsupported_directive_is_refused_unless_it_changes_nothing() {
 fn set_is_all_or_nothing() {
     let config = Config::default();
     set(&config, &[("hz", "50"), ("maxclients", "0")]).expect_err("the second is out of range");
-    assert_eq!(config.live().hz(), 10);
+    assert_eq!(config.number("hz"), 10);
     let calls = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&calls);
     config.on_change(

@@ -449,7 +449,7 @@ impl<'g> Section<'g> {
 
     /// Whether it is over all stripes.
     pub fn is_of_everything(&self) -> bool {
-        self.all
+        self.all || self.stripes.borrow().len() == STRIPES
     }
 
     /// Closes one more stripe (rule 8), unless another section has it or clients wait for data at it: to serve them

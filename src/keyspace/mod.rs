@@ -30,7 +30,7 @@ pub use held::Held;
 pub use space::{Access, Change, Key, Live, Space};
 
 use crate::sync::epoch::Guard;
-use crate::sync::{AtomicI64, AtomicPtr, Ordering};
+use crate::sync::{AtomicI64, AtomicPtr, AtomicU64, Ordering};
 use due_fields::DueFields;
 use expire::Walk;
 use gate::Gate;
@@ -59,6 +59,8 @@ pub struct Keyspace {
     pub due_fields: DueFields,
     dbs: Box<[Db]>,
     stats: Box<[CachePadded<LaneStats>]>,
+    /// Until then, Unix time in milliseconds, nothing that fell due is ended, and is absent all the same.
+    held_until: AtomicU64,
 }
 
 /// One database: a table that FLUSHDB and SWAPDB exchange.
@@ -82,7 +84,24 @@ impl Keyspace {
             hasher,
             watches: Watches::default(),
             stats: (0..lanes).map(|_| CachePadded::default()).collect(),
+            held_until: AtomicU64::new(0),
         }
+    }
+
+    /// Ends no key because of its deadline until `until`, Unix time in milliseconds: while clients are paused the data
+    /// must not change. Of two calls the later deadline holds.
+    pub fn hold_expiry(&self, until: u64) {
+        self.held_until.fetch_max(until, Ordering::Relaxed);
+    }
+
+    /// Takes [`Keyspace::hold_expiry`] back.
+    pub fn resume_expiry(&self) {
+        self.held_until.store(0, Ordering::Relaxed);
+    }
+
+    /// Whether keys that fell due are left alone at `now`.
+    pub(super) fn holds_expiry(&self, now: u64) -> bool {
+        self.held_until.load(Ordering::Relaxed) > now
     }
 
     /// The database with this number, which is below [`Keyspace::databases`].

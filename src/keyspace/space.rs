@@ -455,6 +455,22 @@ impl<'g> Space<'g> {
         false
     }
 
+    /// Puts a word that means the same in the place of what a read saw, if the gate lets us and the slot still holds
+    /// it: such as a value with something remembered. Done or not, nobody is told anything else, but who watches the key, as in Redis. A deadline stays the
+    /// caller's business, and nodes remember by themselves.
+    pub fn refine(&self, key: Key<'_>, seen: &Live<'_>, new: OwnedWord) {
+        let _announced = match self.access {
+            Access::Writing => None,
+            Access::Reading => match self.keyspace.gate.announce(self.lane, key.stripe()) {
+                Ok(announced) => Some(announced),
+                Err(_) => return,
+            },
+        };
+        if !seen.word.is_node() && seen.entry.swap(seen.word, new.word()) == Swap::Done {
+            self.replaced(key.bytes, seen.word, new.into_word());
+        }
+    }
+
     // -- the slot's transitions ---------------------------------------------------------------------------------
 
     /// Tells those who want to hear of it that the key was changed: every change calls this, after it was made.
@@ -529,6 +545,9 @@ impl<'g> Space<'g> {
     /// Ends a key whose deadline is past, if the gate lets us; nobody can tell whether it happens now or later.
     #[cold]
     pub(super) fn expire(&self, key: Key<'_>, entry: &Entry) {
+        if self.keyspace.holds_expiry(self.now) {
+            return;
+        }
         match self.access {
             Access::Writing => {
                 self.expire_exactly(key.hash, entry);

@@ -19,6 +19,7 @@ mod connection;
 mod expiry;
 mod files;
 mod mail;
+mod oom;
 mod pressure;
 mod seats;
 mod serve;

@@ -8,7 +8,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::accept::Acceptor;
 use super::worker::Handle;
-use super::{bind, files};
+use super::{bind, files, oom};
 use crate::command::state::Server;
 use crate::config::{Config, reason};
 use crate::{log_notice, log_warning};
@@ -47,6 +47,8 @@ async fn run(server: Arc<Server>) -> Result<(), String> {
         return Err("Configured to not listen anywhere, exiting.".into());
     }
     let workers = start_workers(&server).map_err(|error| reason(&error))?;
+    // As in Redis, a score that cannot be set is no reason not to serve: the log has it.
+    let _ = oom::obey(config);
     let pid_file = PidFile::write(&config.text("pidfile"));
     log_notice!("Running mode=standalone, port={port}.");
     bind::check_backlog(config);

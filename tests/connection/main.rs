@@ -343,8 +343,8 @@ fn list_shows_every_client() {
     assert_eq!((field(mine, "cmd"), field(mine, "name")), ("client|list", "lister"));
     assert_eq!(["id", "name", "db"].map(|name| field(&lines[1], name)), [&other_id, "other", "7"]);
     let names: Vec<&str> = mine.split(' ').map(|word| word.split('=').next().expect("a name")).collect();
-    let expected = "id addr laddr fd name age idle flags db sub psub ssub multi watch qbuf qbuf-free argv-mem multi-mem rbs \
-                    rbp obl oll omem tot-mem events cmd user redir resp lib-name lib-ver";
+    let expected = "id addr laddr fd name age idle flags db sub psub ssub multi qbuf qbuf-free argv-mem multi-mem rbs \
+                    rbp obl oll omem tot-mem events cmd user redir resp watch lib-name lib-ver";
     assert_eq!(names, expected.split_ascii_whitespace().collect::<Vec<_>>());
     assert!(field(mine, "fd").parse::<u32>().is_ok_and(|fd| fd > 2));
     assert_eq!(list(&mut c, &format!("ID {other_id} 9999 {other_id}")).len(), 2);

@@ -121,3 +121,23 @@ fn pause_refuses_in_redis_words() {
     c.check("CLIENT PAUSE 0", "+OK\r\n");
     assert!(timed(&mut c, "PING", "+PONG\r\n") < SOON);
 }
+
+#[test]
+fn nothing_ends_while_clients_are_paused() {
+    let server = TestServer::start();
+    let mut c = server.raw();
+    let expired = |c: &mut Raw| {
+        c.send("INFO stats\r\n");
+        let text = String::from_utf8(c.bulk()).expect("text");
+        let line = text.lines().find_map(|line| line.strip_prefix("expired_keys:")).expect("the field");
+        line.parse::<u64>().expect("a number")
+    };
+    c.check("SET k v PX 30", "+OK\r\n");
+    c.check("CLIENT PAUSE 60000 WRITE", "+OK\r\n");
+    std::thread::sleep(std::time::Duration::from_millis(150));
+    c.check("GET k", "$-1\r\n");
+    assert_eq!(expired(&mut c), 0, "a key is absent after its deadline, and its end is for later");
+    c.check("CLIENT UNPAUSE", "+OK\r\n");
+    c.check("GET k", "$-1\r\n");
+    assert_eq!(expired(&mut c), 1);
+}

@@ -169,6 +169,7 @@ fn pause(ctx: &mut Ctx<'_>) {
     match pause_of(ctx) {
         Ok((until, mode)) => {
             ctx.server.pause.begin(until, mode);
+            ctx.server.keyspace.hold_expiry(until);
             ctx.reply.ok();
         }
         Err(text) => ctx.reply.error(&text),
@@ -195,5 +196,6 @@ fn pause_of(ctx: &Ctx<'_>) -> Result<(u64, Mode), String> {
 
 fn unpause(ctx: &mut Ctx<'_>) {
     ctx.server.pause.end();
+    ctx.server.keyspace.resume_expiry();
     ctx.reply.ok();
 }

@@ -8,7 +8,7 @@ use crate::command::client::{Client, Kind, Marks, Shared};
 use crate::command::state::unix_ms;
 use crate::command::table::registry;
 use crate::command::{Ctx, error};
-use crate::protocol::args::{eq_ignore_case, parse_i64};
+use crate::protocol::args::{Args, eq_ignore_case, parse_i64};
 use crate::sync::Ordering;
 
 /// What a `TYPE` filter means, or the error that there is no such type.
@@ -25,15 +25,14 @@ pub(super) fn kind(word: &[u8]) -> Result<Kind, String> {
 }
 
 pub(super) fn info(ctx: &mut Ctx<'_>) {
-    ctx.client.publish(unix_ms());
+    publish(ctx);
     let mut text = Vec::new();
     append_line(&mut text, &ctx.client.shared, unix_ms());
     ctx.reply.verbatim(b"txt", &text);
 }
 
 pub(super) fn list(ctx: &mut Ctx<'_>) {
-    // The others see what the last batch left; its own line is to show the client as it is now.
-    ctx.client.publish(unix_ms());
+    publish(ctx);
     match chosen(ctx) {
         Ok(clients) => {
             let (mut text, now) = (Vec::new(), unix_ms());
@@ -42,6 +41,18 @@ pub(super) fn list(ctx: &mut Ctx<'_>) {
         }
         Err(text) => ctx.reply.error(&text),
     }
+}
+
+/// The others see what the last batch left; its own line is to show the client as it is now, which is in this command.
+fn publish(ctx: &Ctx<'_>) {
+    ctx.client.publish(unix_ms());
+    ctx.client.shared.seen.unparsed.store(request_bytes(ctx.args), Ordering::Relaxed);
+}
+
+/// Bytes of a request as an array of bulk strings.
+fn request_bytes(args: Args<'_>) -> usize {
+    let header = |number: usize| b"*\r\n".len() + itoa::Buffer::new().format(number).len();
+    args.iter().fold(header(args.len()), |bytes, arg| bytes + header(arg.len()) + arg.len() + b"\r\n".len())
 }
 
 fn chosen(ctx: &Ctx<'_>) -> Result<Vec<Arc<Shared>>, String> {
@@ -91,7 +102,6 @@ fn append_activity(text: &mut Vec<u8>, client: &Shared, now: u64) {
         true => write!(text, "{}", client.seen.queued.load(Ordering::Relaxed)),
         false => write!(text, "-1"),
     };
-    let _ = write!(text, " watch={}", client.seen.watched.load(Ordering::Relaxed));
 }
 
 fn flags(marks: Marks) -> String {
@@ -132,6 +142,8 @@ fn append_protocol(text: &mut Vec<u8>, client: &Shared) {
     let number = client.seen.command.load(Ordering::Relaxed) as usize;
     let command = registry().numbered().get(number).map_or("NULL", |command| command.name);
     let resp = if client.marks().contains(Marks::RESP3) { 3 } else { 2 };
+    // Redis 7.2 has no such field; 7.4 has it, further in front.
+    let watched = client.seen.watched.load(Ordering::Relaxed);
     let user = String::from_utf8_lossy(DEFAULT_USER);
-    let _ = write!(text, " cmd={command} user={user} redir=-1 resp={resp}");
+    let _ = write!(text, " cmd={command} user={user} redir=-1 resp={resp} watch={watched}");
 }

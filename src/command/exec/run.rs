@@ -6,7 +6,7 @@ use super::{ABANDONED, CLOSED_SPINS, Entrance, Prepared, Ran, Single, UNTIMED, W
 use crate::command::blocking::{self, Block, Served};
 use crate::command::client::{Client, NO_COMMAND};
 use crate::command::nested::{Call, Caller};
-use crate::command::state::Server;
+use crate::command::state::{Server, unix_ms};
 use crate::command::table::{Command, registry};
 use crate::command::ticks::ticks;
 use crate::command::{Ctx, connection, container, stats, transaction};
@@ -31,6 +31,21 @@ pub(super) struct Run<'a> {
     pub(super) timed: Cell<(usize, u64)>,
     /// More memory is in use than `maxmemory` allows.
     pub(super) out_of_memory: Cell<bool>,
+}
+
+impl<'a> Run<'a> {
+    /// A run on `lane` that begins now.
+    pub(super) fn new(server: &'a Server, guard: &'a Guard, lane: usize) -> Run<'a> {
+        Run {
+            server,
+            guard,
+            now: unix_ms(),
+            lane,
+            counters: server.stats.lane(lane),
+            timed: Cell::new((UNTIMED, 0)),
+            out_of_memory: Cell::default(),
+        }
+    }
 }
 
 impl Run<'_> {
@@ -65,7 +80,8 @@ impl Run<'_> {
         }
         let now = ticks();
         if timed != UNTIMED {
-            self.counters.took(timed, now.saturating_sub(since));
+            let tracking = self.server.config.live().latency_tracking();
+            self.counters.took(timed, now.saturating_sub(since), tracking);
         }
         self.timed.set((id, now));
     }

@@ -8,7 +8,7 @@ use crate::value::word::{View, canonical_int};
 const EMBEDDED_MAX: usize = 44;
 
 /// What TYPE answers.
-pub(super) fn type_name(view: View<'_>) -> &'static str {
+pub(in crate::command) fn type_name(view: View<'_>) -> &'static str {
     match view {
         View::Int(_) | View::Short(_) | View::Raw(_) => "string",
         View::Node(node) => match node.kind() {
@@ -20,7 +20,7 @@ pub(super) fn type_name(view: View<'_>) -> &'static str {
 }
 
 /// What OBJECT ENCODING answers: the name of the representation that Redis would choose for the value.
-pub(super) fn encoding(view: View<'_>) -> &'static str {
+pub(in crate::command) fn encoding(view: View<'_>) -> &'static str {
     match view {
         View::Int(_) => "int",
         View::Short(_) => "embstr",

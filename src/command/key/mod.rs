@@ -1,11 +1,13 @@
 //! Keys of any type.
 
 mod databases;
-mod kind;
+pub(in crate::command) mod kind;
 mod memory;
-mod object;
+pub(in crate::command) mod object;
 mod transfer;
 pub(in crate::command) mod walk;
+
+pub(super) use transfer::duplicate;
 
 use crate::command::Ctx;
 use crate::command::keys::{KeyFlags, KeySpec};

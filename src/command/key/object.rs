@@ -81,10 +81,12 @@ fn idletime(ctx: &mut Ctx<'_>) {
 }
 
 fn refcount(ctx: &mut Ctx<'_>) {
-    about(ctx, |ctx, live| {
-        let shared = matches!(live.view(), View::Int(0..SHARED_INTEGERS));
-        ctx.reply.int(if shared { SHARED_REFERENCES } else { 1 });
-    });
+    about(ctx, |ctx, live| ctx.reply.int(references(live.view())));
+}
+
+/// How many references to a value Redis would count.
+pub(in crate::command) fn references(view: View<'_>) -> i64 {
+    if matches!(view, View::Int(0..SHARED_INTEGERS)) { SHARED_REFERENCES } else { 1 }
 }
 
 fn help(ctx: &mut Ctx<'_>) {

@@ -37,6 +37,11 @@ pub(in crate::command) const COMMANDS: &[Command] = &[
     Command::container("pubsub", inspect::COMMANDS).docs("pubsub", "2.8.0", "Contains the commands about subscriptions.", "Depends on the subcommand.", ""),
 ];
 
+/// Whether the command answers with messages, which a client gets that has said CLIENT REPLY OFF too.
+pub(super) fn answers_by_pushing(command: &Command) -> bool {
+    command.flags.contains(Flags::PUBSUB) && command.name.ends_with("subscribe")
+}
+
 /// Whether a client that listens in RESP2 may run the command: replies and messages cannot be told apart there.
 pub(super) fn is_allowed_while_listening(command: &Command) -> bool {
     matches!(

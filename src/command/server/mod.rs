@@ -13,6 +13,7 @@ use crate::command::table::{Categories, Command, Flags};
 const NONE: Categories = Categories::empty();
 const OPEN: Flags = Flags::LOADING.union(Flags::STALE);
 const ADMIN: Flags = OPEN.union(Flags::ADMIN).union(Flags::NOSCRIPT);
+const DEBUG: Flags = ADMIN.union(Flags::CLOSES_ALL);
 const SHUTDOWN: Flags = ADMIN.union(Flags::NO_MULTI).union(Flags::ALLOW_BUSY);
 const ROLE: Flags = OPEN.union(Flags::NOSCRIPT).union(Flags::FAST);
 const DANGER: Categories = Categories::DANGEROUS;
@@ -34,7 +35,7 @@ pub(in crate::command) const COMMANDS: &[Command] = &[
         "Depends on subcommand.",
         "",
     ),
-    Command::new("debug", -2, ADMIN, NONE, &[], debug::debug).docs(
+    Command::new("debug", -2, DEBUG, NONE, &[], debug::debug).docs(
         "server",
         "1.0.0",
         "A container for commands that help to test the server.",

@@ -50,6 +50,8 @@ impl Begin {
     fn parse(text: &[u8]) -> Result<Begin, Refusal> {
         match text {
             b"$" => Ok(Begin::Here),
+            b"-" => Ok(Begin::After(Id::MIN)),
+            b"+" => Ok(Begin::After(Id::MAX)),
             _ => id::parse(text, 0).map(Begin::After),
         }
     }

@@ -243,6 +243,12 @@ impl<'a> Reply<'a> {
         self.header(if self.resp3 { b'>' } else { b'*' }, count);
     }
 
+    /// The header of `count` pairs of notes about the reply that follows them. RESP3 only: RESP2 has no such thing.
+    pub fn attribute(&mut self, count: usize) {
+        debug_assert!(self.resp3, "RESP2 has no attributes");
+        self.header(b'|', count);
+    }
+
     /// A double; in RESP2 a bulk string.
     pub fn double(&mut self, value: f64) {
         let text = DoubleText::new(value);

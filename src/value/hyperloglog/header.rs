@@ -73,6 +73,14 @@ impl Header {
         (self.card & DIRTY == 0).then_some(self.card)
     }
 
+    /// A copy of the sketch `value`, which is at least a header long, that remembers its cardinality.
+    #[must_use]
+    pub fn remember(value: &[u8], cardinality: u64) -> Vec<u8> {
+        let mut value = value.to_vec();
+        value[HEADER_BYTES - 8..HEADER_BYTES].copy_from_slice(&(cardinality & !DIRTY).to_le_bytes());
+        value
+    }
+
     pub(super) fn to_bytes(self) -> [u8; HEADER_BYTES] {
         let mut header = [0; HEADER_BYTES];
         header[..4].copy_from_slice(MAGIC);

@@ -39,6 +39,7 @@ const SECTIONS: &[Section] = &[
     section("modules", "Modules", true, |_| {}),
     section("commandstats", "Commandstats", false, sections::commandstats),
     section("errorstats", "Errorstats", true, sections::errorstats),
+    section("latencystats", "Latencystats", false, sections::latencystats),
     section("cluster", "Cluster", true, sections::cluster),
     section("keyspace", "Keyspace", true, sections::keyspace),
 ];

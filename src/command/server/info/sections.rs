@@ -4,12 +4,14 @@ use std::env;
 use std::os::unix::ffi::OsStrExt;
 
 use super::{Text, system};
+use crate::command::latency::Distribution;
 use crate::command::state::REDIS_VERSION;
 use crate::command::state::unix_ms;
 use crate::command::table::registry;
 use crate::command::ticks;
 use crate::keyspace::reclaim;
 use crate::memory;
+use crate::protocol::args::parse_f64;
 
 const DAY: u64 = 24 * 60 * 60;
 
@@ -21,6 +23,10 @@ pub(super) fn server(text: &mut Text<'_>) {
     let file = server.config.file().map(|file| file.as_os_str().as_bytes()).unwrap_or_default();
     text.field("redis_version", REDIS_VERSION);
     text.field("sockudo_kv_version", env!("CARGO_PKG_VERSION"));
+    // Clients parse these; they name a commit of Redis, which this server is not built from.
+    text.field("redis_git_sha1", "00000000");
+    text.field("redis_git_dirty", 0);
+    text.field("redis_build_id", "0");
     text.field("redis_mode", "standalone");
     text.field("os", system::name());
     text.field("arch_bits", usize::BITS);
@@ -33,8 +39,8 @@ pub(super) fn server(text: &mut Text<'_>) {
     text.field("server_time_usec", system::unix_us());
     text.field("uptime_in_seconds", uptime);
     text.field("uptime_in_days", uptime / DAY);
-    text.field("hz", server.config.live().hz());
-    text.field("configured_hz", server.config.live().hz());
+    text.field("hz", server.config.number("hz"));
+    text.field("configured_hz", server.config.number("hz"));
     // Redis keeps 24 bits of the seconds.
     text.field("lru_clock", (now / 1000) & 0xff_ffff);
     text.field("executable", executable.display());
@@ -177,6 +183,27 @@ pub(super) fn errorstats(text: &mut Text<'_>) {
     for (code, count) in std::mem::take(&mut text.sums.errors) {
         text.field(&format!("errorstat_{code}"), format_args!("count={count}"));
     }
+}
+
+/// Percentiles of the times that commands take, in microseconds.
+pub(super) fn latencystats(text: &mut Text<'_>) {
+    if !text.server.config.live().latency_tracking() {
+        return;
+    }
+    let names = text.server.config.words("latency-tracking-info-percentiles");
+    let names: Vec<String> = names.iter().map(|name| String::from_utf8_lossy(name).into_owned()).collect();
+    for (command, times) in registry().numbered().iter().zip(std::mem::take(&mut text.sums.latencies)) {
+        let shown: Option<Vec<String>> = names.iter().map(|name| percentile(&times, name)).collect();
+        if let Some(shown) = shown.filter(|_| times.percentile(100.0).is_some()) {
+            text.field(&format!("latency_percentiles_usec_{}", command.name), shown.join(","));
+        }
+    }
+}
+
+/// `p99.9=1.003`, if there were calls.
+fn percentile(times: &Distribution, name: &str) -> Option<String> {
+    let ticks = times.percentile(parse_f64(name.as_bytes())?)?;
+    Some(format!("p{name}={:.3}", ticks::nanos(ticks) as f64 / 1000.0))
 }
 
 pub(super) fn cluster(text: &mut Text<'_>) {
