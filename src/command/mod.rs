@@ -93,7 +93,7 @@ pub struct Ctx<'a> {
     /// with everything closed. It must not have changed anything yet, and it must be its client's own command.
     pub strayed: bool,
     /// What the command waits for: see [`Ctx::block`].
-    block: Option<Block>,
+    block: Option<Box<Block>>,
     /// The first key as the batch looked it up, with the number of its argument.
     first_key: Option<(usize, Key<'a>)>,
 }

@@ -193,6 +193,21 @@ fn moves_are_served_in_chains() {
 }
 
 #[test]
+fn several_elements_move_when_they_are_enough() {
+    let server = TestServer::start();
+    let (mut c, mut other) = (server.raw(), server.raw());
+    block(&mut c, &mut other, "BLMOVEM a b LEFT RIGHT 0 EXACTLY 3 OBO", 1);
+    other.check("RPUSH a 1 2", ":2\r\n");
+    silent(&mut c);
+    other.check("RPUSH a 3 4", ":4\r\n");
+    c.expect(bulks(&["1", "2", "3"]));
+    other.check("LRANGE b 0 -1", &bulks(&["1", "2", "3"]));
+    c.check("BLMOVEM a b LEFT RIGHT 0", &bulks(&["4"]));
+    c.check("BLMOVEM a b LEFT RIGHT 0.02 COUNT 2 BULK", "*-1\r\n");
+    c.check("BLMOVEM a b LEFT RIGHT 0 COUNT 0 BULK", "-ERR count should be greater than 0\r\n");
+}
+
+#[test]
 fn whatever_makes_the_key_serves() {
     let server = TestServer::start();
     let (mut c, mut other) = (server.raw(), server.raw());

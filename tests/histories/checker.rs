@@ -27,6 +27,10 @@ pub struct Timed<C> {
 /// A point of the search: which calls can be next, and what they find.
 struct Point<M> {
     state: M,
+    /// The first call that is not in the order; all before it are.
+    first: usize,
+    /// Behind the last call that is in the order.
+    end: usize,
     candidates: Vec<usize>,
     tried: usize,
 }
@@ -37,7 +41,7 @@ pub fn check<M: Model>(first: M, history: &mut [Timed<M::Call>]) -> Result<(), V
     let mut done = vec![false; history.len()];
     let (mut order, mut longest) = (Vec::new(), Vec::new());
     let mut seen = HashSet::new();
-    let mut points = vec![point(first, history, &done)];
+    let mut points = vec![point(first, 0, 0, history, &done)];
     while let Some(top) = points.last_mut() {
         if order.len() == history.len() {
             return Ok(());
@@ -55,7 +59,9 @@ pub fn check<M: Model>(first: M, history: &mut [Timed<M::Call>]) -> Result<(), V
             continue;
         }
         done[next] = true;
-        if !seen.insert(digest(&done, &state)) {
+        let (first, end) = (top.first, top.end.max(next + 1));
+        let first = (first..end).find(|&at| !done[at]).unwrap_or(end);
+        if !seen.insert(digest(first, &done[first..end], &state)) {
             done[next] = false;
             continue;
         }
@@ -63,16 +69,22 @@ pub fn check<M: Model>(first: M, history: &mut [Timed<M::Call>]) -> Result<(), V
         if order.len() > longest.len() {
             longest.clone_from(&order);
         }
-        points.push(point(state, history, &done));
+        points.push(point(state, first, end, history, &done));
     }
     Err(longest)
 }
 
 /// The calls that may be next: those that began before any other that is left ended.
-fn point<M: Model>(state: M, history: &[Timed<M::Call>], done: &[bool]) -> Point<M> {
+fn point<M: Model>(
+    state: M,
+    first: usize,
+    end: usize,
+    history: &[Timed<M::Call>],
+    done: &[bool],
+) -> Point<M> {
     let mut candidates = Vec::new();
     let mut first_end = u64::MAX;
-    for at in (0..history.len()).filter(|&at| !done[at]) {
+    for at in (first..history.len()).filter(|&at| !done[at]) {
         if history[at].begin > first_end {
             break;
         }
@@ -80,17 +92,13 @@ fn point<M: Model>(state: M, history: &[Timed<M::Call>], done: &[bool]) -> Point
         candidates.push(at);
     }
     candidates.retain(|&at| history[at].begin <= first_end);
-    Point { state, candidates, tried: 0 }
+    Point { state, first, end, candidates, tried: 0 }
 }
 
-/// Stands for the set of calls and the state that they led to.
-fn digest<M: Model>(done: &[bool], state: &M) -> (u64, u64) {
-    // All calls before the first that is left are done, and only few behind it.
-    let first = done.iter().position(|done| !done).unwrap_or(done.len());
-    let last = done.iter().rposition(|&done| done).unwrap_or(0);
+/// Stands for the set of calls, which are all before `first` and some behind it, and the state that they led to.
+fn digest<M: Model>(first: usize, behind: &[bool], state: &M) -> (u64, u64) {
     let mut set = DefaultHasher::new();
-    first.hash(&mut set);
-    done.get(first..=last).unwrap_or_default().hash(&mut set);
+    (first, behind).hash(&mut set);
     let mut value = DefaultHasher::new();
     state.hash(&mut value);
     (set.finish(), value.finish())

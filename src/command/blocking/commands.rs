@@ -56,6 +56,13 @@ pub(in crate::command) const COMMANDS: &[Command] = &[
         "O(1)",
         "source destination timeout",
     ),
+    Command::new("blmovem", -6, MOVE, L, FROM_AND_TO, list::blmovem).docs(
+        "list",
+        "8.10.0",
+        "Moves elements from one list to another and returns them; waits if there are too few.",
+        "O(N) in the number of elements",
+        "source destination <LEFT | RIGHT> <LEFT | RIGHT> timeout [<COUNT count | EXACTLY count> <OBO | BULK>]",
+    ),
     Command::new("bzpopmin", -3, QUICK_POP, Z, ANY_KEY, sorted::bzpopmin).docs(
         "sorted-set",
         "5.0.0",

@@ -1,4 +1,4 @@
-//! BLPOP, BRPOP, BLMPOP, BLMOVE and BRPOPLPUSH.
+//! BLPOP, BRPOP, BLMPOP, BLMOVE, BLMOVEM and BRPOPLPUSH.
 
 use super::{Block, seconds};
 use crate::command::list::pop::{Request, Shape, pop, pop_first};
@@ -72,4 +72,21 @@ fn move_one(ctx: &mut Ctx<'_>, from: Side, to: Side, timeout_at: usize) -> Resul
         _ => ctx.block(Block { destination: Some(2), ..Block::on(Kind::List, vec![1], timeout) }),
     }
     Ok(())
+}
+
+/// BLMOVEM waits until as many elements are there as it needs.
+pub(super) fn blmovem(ctx: &mut Ctx<'_>) {
+    answer(ctx, |ctx| {
+        let (from, to) = side(ctx.arg(3)).zip(side(ctx.arg(4))).ok_or(error::SYNTAX)?;
+        let timeout = seconds(ctx.arg(5))?;
+        let request = Move::parse(ctx, from, to, 6)?;
+        let Some(moved) = request.run(ctx, ctx.arg(1), ctx.arg(2)).map_err(wrong_type)? else {
+            let block = Block { destination: Some(2), ..Block::on(Kind::List, vec![1], timeout) };
+            ctx.wait_or_nothing(block);
+            return Ok(());
+        };
+        ctx.reply.array(moved.len());
+        moved.iter().for_each(|element| ctx.reply.bulk(element));
+        Ok(())
+    });
 }

@@ -95,7 +95,7 @@ impl Ctx<'_> {
     /// [`Ctx::may_wait`]: else the handler answers as if the time were over.
     pub fn block(&mut self, block: Block) {
         debug_assert!(self.may_wait());
-        self.block = Some(block);
+        self.block = Some(Box::new(block));
     }
 
     /// A whole database has changed, so whoever waits for one of its keys looks again. Everything is closed.

@@ -19,8 +19,8 @@ use crate::value::node::NodeKind;
 use crate::value::word::View;
 
 /// Enters the wait of a client's call, whose section is over its keys.
-pub(in crate::command) fn wait(server: &Server, client: &mut Client, call: &Call<'_>, block: Block) {
-    let waiter = Arc::new(Waiter::new(server, client, call, block));
+pub(in crate::command) fn wait(server: &Server, client: &mut Client, call: &Call<'_>, block: Box<Block>) {
+    let waiter = Arc::new(Waiter::new(server, client, call, *block));
     server.queues.enter(server, &waiter);
     client.waiting = Some(waiter);
 }
@@ -109,11 +109,17 @@ impl Served<'_> {
 
     /// Runs the command; none if it keeps waiting.
     fn run(&self, waiter: &Waiter) -> Option<End> {
-        let mut out = Output::new();
+        let trace = self.section.trace();
+        let (noted, mut out) = (trace.noted(), Output::new());
         let outcome = catch_unwind(AssertUnwindSafe(|| self.call(waiter, &mut out)));
         match outcome {
             Ok(true) => Some(End::Served(out, false)),
-            Ok(false) => None,
+            Ok(false) => {
+                // It made no data. What it changed, such as the time when a consumer was seen last, is nothing to run
+                // it again for, which would have no end.
+                trace.forget_after(noted);
+                None
+            }
             Err(_) => {
                 let mut out = Output::new();
                 Reply::new(&mut out, waiter.resp3).error(ABANDONED);

@@ -202,7 +202,8 @@ impl Run<'_> {
         })
     }
 
-    #[inline]
+    /// Runs the handler: whether it strayed, and what it waits for.
+    #[inline(always)]
     pub(super) fn call(
         &self,
         client: &mut Client,
@@ -210,7 +211,7 @@ impl Run<'_> {
         command: &'static Command,
         entrance: Entrance<'_>,
         out: &mut Output,
-    ) -> (bool, Option<Block>) {
+    ) -> (bool, Option<Box<Block>>) {
         let Entrance { access, section, trace, first_key } = entrance;
         let space = Space::new(&self.server.keyspace, client.db, self.guard, self.lane, self.now, access);
         let resp3 = client.resp3;
@@ -249,7 +250,13 @@ impl Run<'_> {
     }
 
     #[cold]
-    fn wait(&self, client: &mut Client, args: Args<'_>, command: &'static Command, block: Block) -> Wait {
+    fn wait(
+        &self,
+        client: &mut Client,
+        args: Args<'_>,
+        command: &'static Command,
+        block: Box<Block>,
+    ) -> Wait {
         let id = usize::from(client.last_command);
         blocking::wait(self.server, client, &Call { id, command, args }, block);
         Wait::Blocked

@@ -83,6 +83,16 @@ impl Trace {
         self.changed.take()
     }
 
+    /// How many keys are noted.
+    pub fn noted(&self) -> usize {
+        self.changed.borrow().len()
+    }
+
+    /// Forgets the keys that were noted after so many others.
+    pub fn forget_after(&self, noted: usize) {
+        self.changed.borrow_mut().truncate(noted);
+    }
+
     /// Whether a key was changed where clients wait.
     #[inline]
     pub fn has_changed(&self) -> bool {
