@@ -18,6 +18,7 @@
 //! | [`command`] | the table of commands, the executor, a file or folder per family |
 //! | [`keyspace`] | the gate, the table of keys, liveness, counts, expiry |
 //! | [`value`] | how values are held |
+//! | [`lua`] | the interpreter of scripts: its sandbox, its limits, Redis's libraries |
 //! | [`config`] | redis.conf, the command line, CONFIG |
 //! | [`sync`] | every atomic and fence: the standard library's, or loom's in the models |
 //! | [`memory`] | the counting allocator |
@@ -48,6 +49,7 @@ pub mod glob;
 pub mod keyspace;
 pub mod limits;
 pub mod logging;
+pub mod lua;
 pub mod memory;
 pub mod net;
 pub mod protocol;

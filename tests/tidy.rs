@@ -26,10 +26,11 @@ type Ratchet = &'static [(&'static str, usize)];
 /// What a layer may import besides itself and the shared files.
 const LAYERS: &[(&str, &[&str])] = &[
     ("net", &["command", "protocol"]),
-    ("command", &["protocol", "keyspace", "value"]),
+    ("command", &["protocol", "keyspace", "value", "lua"]),
     ("keyspace", &["value"]),
     ("protocol", &[]),
     ("value", &[]),
+    ("lua", &[]),
 ];
 /// What the shared files may import of the layers: numbers are parsed in one place.
 const SHARED_MAY_IMPORT: &[&str] = &["protocol"];

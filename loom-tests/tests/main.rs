@@ -3,6 +3,7 @@
 mod gate;
 mod hyperloglog;
 mod latch;
+mod observe;
 mod slot;
 mod table;
 mod world;

@@ -79,6 +79,7 @@ pub fn text(view: View<'_>) -> Vec<u8> {
         View::Int(int) => int.to_string().into_bytes(),
         View::Short(short) => short.as_slice().to_vec(),
         View::Raw(bytes) => bytes.to_vec(),
+        View::Packed(_) => unreachable!("the models hold text"),
         View::Node(node) => {
             let _held = node.latch().read();
             node.as_text().expect("a text").load().to_vec()

@@ -22,6 +22,12 @@ pub const SHOWN_ARGUMENTS: usize = 128;
 pub const DB_OUT_OF_RANGE: &str = "ERR DB index is out of range";
 /// A key was to be moved or copied onto itself.
 pub const SAME_OBJECT: &str = "ERR source and destination objects are the same";
+/// A script keeps others waiting.
+pub const BUSY_SCRIPT: &str =
+    "BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.";
+/// A function keeps others waiting.
+pub const BUSY_FUNCTION: &str =
+    "BUSY Redis is busy running a script. You can only call FUNCTION KILL or SHUTDOWN NOSAVE.";
 /// A command that needs memory while more than `maxmemory` is in use.
 pub const OUT_OF_MEMORY: &str = "OOM command not allowed when used memory > 'maxmemory'.";
 /// An element of a list that is longer than there may be.

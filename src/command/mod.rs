@@ -23,6 +23,7 @@ pub mod nested;
 pub mod notify;
 pub mod pause;
 pub mod pubsub;
+pub mod script;
 pub mod server;
 pub mod set;
 pub mod sort;
@@ -64,6 +65,7 @@ pub(crate) const FAMILIES: &[&[Command]] = &[
     connection::COMMANDS,
     pubsub::COMMANDS,
     transaction::COMMANDS,
+    script::COMMANDS,
     server::COMMANDS,
     #[cfg(test)]
     exec::tests::COMMANDS,

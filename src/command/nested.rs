@@ -95,6 +95,17 @@ impl Host<'_> {
         self.section
     }
 
+    /// The lane that the calling command runs on.
+    pub fn lane(&self) -> usize {
+        self.lane
+    }
+
+    /// The client's database, as the calling command's section lets it be used.
+    pub fn space(&self) -> Space<'_> {
+        let db = self.client.db;
+        Space::new(&self.server.keyspace, db, self.guard, self.lane, self.now, Access::Writing)
+    }
+
     /// What the call works on.
     pub fn footprint(&self, call: &Call<'_>) -> Footprint {
         let mut footprint = Footprint::default();

@@ -10,6 +10,7 @@ use super::client::Clients;
 use super::notify;
 use super::pause::Pause;
 use super::pubsub::Hub;
+use super::script::{self, Functions, Scripts};
 use super::stats::Stats;
 use crate::config::Config;
 use crate::keyspace::Keyspace;
@@ -48,6 +49,12 @@ pub struct Server {
     pub stats: Stats,
     /// Who listens to what.
     pub hub: Arc<Hub>,
+    /// The scripts that are known, and those that run.
+    pub scripts: Scripts,
+    /// Threads for scripts that take long; their lanes follow those of the workers.
+    pub script_pool: script::Pool,
+    /// The libraries of functions.
+    pub functions: Functions,
     /// Whether keys that fell due are looked for; DEBUG SET-ACTIVE-EXPIRE switches it off. Reads find them anyway.
     pub active_expiry: AtomicBool,
 }
@@ -82,9 +89,10 @@ impl Server {
     /// A server with empty databases.
     pub fn new(config: Arc<Config>, workers: usize) -> Server {
         super::ticks::start();
+        let lanes = workers + script::THREADS;
         let databases = config.number("databases") as usize;
         let hub = Arc::new(Hub::new(workers));
-        let keyspace = Keyspace::new(databases, workers, unix_ms());
+        let keyspace = Keyspace::new(databases, lanes, unix_ms());
         // Nobody else has the keyspace yet, so this is the first call.
         let _ = keyspace.on_expired.set(notify::of_expired(Arc::clone(&config), Arc::clone(&hub)));
         Server {
@@ -100,8 +108,11 @@ impl Server {
             shutdown: Shutdown::default(),
             total_connections_received: AtomicU64::new(0),
             rejected_connections: AtomicU64::new(0),
-            stats: Stats::new(workers),
             hub,
+            stats: Stats::new(lanes),
+            scripts: Scripts::new(lanes),
+            script_pool: script::Pool::default(),
+            functions: Functions::default(),
             active_expiry: AtomicBool::new(true),
         }
     }

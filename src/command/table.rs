@@ -60,13 +60,18 @@ bitflags! {
         const EXCLUSIVE = 1 << 20;
         /// Runs in a section even though it only reads: it registers something there, or runs commands of its own.
         const SECTION = 1 << 21;
+        /// Runs a script, which may take long.
+        const RUNS_SCRIPT = 1 << 22;
     }
 }
 
 impl Flags {
     /// Those that are the gate's business and no client's.
-    pub const INTERNAL: Flags =
-        Flags::CLOSES_ALL.union(Flags::STABLE).union(Flags::EXCLUSIVE).union(Flags::SECTION);
+    pub const INTERNAL: Flags = Flags::CLOSES_ALL
+        .union(Flags::STABLE)
+        .union(Flags::EXCLUSIVE)
+        .union(Flags::SECTION)
+        .union(Flags::RUNS_SCRIPT);
 }
 
 bitflags! {

@@ -45,6 +45,8 @@ pub struct Live {
     pub(super) stream_node_max_bytes: AtomicU64,
     pub(super) stream_node_max_entries: AtomicU64,
     pub(super) notify_keyspace_events: AtomicU64,
+    pub(super) busy_reply_threshold: AtomicU64,
+    pub(super) lua_memory_limit: AtomicU64,
 }
 
 impl Live {
@@ -87,6 +89,16 @@ impl Live {
     /// Bytes of memory beyond which commands that need more are refused; zero is no limit.
     pub fn maxmemory(&self) -> u64 {
         self.maxmemory.load(Ordering::Relaxed)
+    }
+
+    /// Milliseconds after which a script counts as one that keeps others waiting; zero is never.
+    pub fn busy_reply_threshold(&self) -> u64 {
+        self.busy_reply_threshold.load(Ordering::Relaxed)
+    }
+
+    /// Bytes that the scripts of one thread may have.
+    pub fn lua_memory_limit(&self) -> usize {
+        self.lua_memory_limit.load(Ordering::Relaxed) as usize
     }
 
     /// When a client is closed because it does not read; other limits hold for those who listen to channels.

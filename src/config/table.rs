@@ -215,7 +215,10 @@ pub static DIRECTIVES: &[Directive] = &[
     later("shutdown-timeout", NAT, "10"),
     later("shutdown-on-sigint", Flags(SHUTDOWN), "default"),
     later("shutdown-on-sigterm", Flags(SHUTDOWN), "default"),
-    later("busy-reply-threshold", LONG, "5000").alias("lua-time-limit"),
+    read("busy-reply-threshold", LONG, "5000")
+        .alias("lua-time-limit")
+        .live(|live| &live.busy_reply_threshold),
+    read("lua-memory-limit", MEM_1MB, "256mb").live(|live| &live.lua_memory_limit),
     read("oom-score-adj", Enum(OOM), "no"),
     read("oom-score-adj-values", OomScores, "0 200 800"),
     moot("disable-thp", Bool, "yes", NO_FORK).fixed(),

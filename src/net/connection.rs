@@ -8,6 +8,7 @@ use std::io;
 use std::os::fd::AsRawFd;
 use std::pin::pin;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -23,7 +24,9 @@ use super::seats::{self, Buffers, Manner, Taken};
 use super::worker::Local;
 use crate::command::blocking::{End, Waiter};
 use crate::command::client::Client;
-use crate::command::exec::Progress;
+use crate::command::error;
+use crate::command::exec::{Alone, Closed, Progress};
+use crate::command::script::{Lent, Pool};
 use crate::command::state::Server;
 use crate::limits::COMMANDS_PER_TURN;
 use crate::protocol::decoder::{Limits, Parsed, ProtocolError};
@@ -39,6 +42,8 @@ const LINGER: Duration = Duration::from_millis(100);
 const KEEP_BUFFERS: Duration = Duration::from_secs(1);
 /// Rest between looks whether a client is gone that sent more behind a command that waits.
 const ASK_AGAIN: Duration = Duration::from_millis(100);
+/// How long a client waits for something closed before it looks whether a script is to blame.
+const BUSY_LOOK: Duration = Duration::from_millis(50);
 /// Bytes that are thrown away at most.
 const LINGER_BYTES: usize = 4 << 20;
 
@@ -206,9 +211,59 @@ impl Connection {
                 Progress::Closed(at, closed) => {
                     from = at;
                     self.flush(buffers).await?;
-                    self.local.server.keyspace.gate.opened(closed).await;
+                    if !self.opened(closed, buffers).await {
+                        from = at + 1;
+                    }
+                }
+                Progress::Offload(at) => {
+                    self.flush(buffers).await?;
+                    self.run_on_pool(at, buffers).await?;
+                    from = at + 1;
+                    self.turn = 0;
                 }
             }
+        }
+    }
+
+    /// Waits until something closed is open. If a script keeps it closed for too long, answers so, and returns false.
+    async fn opened(&mut self, closed: Closed, buffers: &mut Buffers) -> bool {
+        let server = &self.local.server;
+        while tokio::time::timeout(BUSY_LOOK, server.keyspace.gate.opened(closed)).await.is_err() {
+            let busy = server.scripts.busy(server.config.live().busy_reply_threshold());
+            if let Some(is_function) = busy {
+                if self.client.replies.on() {
+                    let text = if is_function { error::BUSY_FUNCTION } else { error::BUSY_SCRIPT };
+                    Reply::new(&mut buffers.out, self.client.resp3).error(text);
+                }
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Runs the command at `at` on the pool of scripts.
+    async fn run_on_pool(&mut self, at: usize, buffers: &mut Buffers) -> io::Result<()> {
+        let server = Arc::clone(&self.local.server);
+        let args = buffers.decoder.args(at).to_buf();
+        let mut lent = Lent { client: self.client.lend(), args, out: std::mem::take(&mut buffers.out) };
+        loop {
+            let Some((back, ended)) = Pool::run(&server, lent).await else {
+                return Err(io::ErrorKind::OutOfMemory.into());
+            };
+            self.client = back.client;
+            self.client.attach(self.stream.as_raw_fd());
+            buffers.out = back.out;
+            match ended {
+                Alone::Done => return Ok(()),
+                Alone::Paused => server.pause.over().await,
+                Alone::Closed(closed) => {
+                    if !self.opened(closed, buffers).await {
+                        return Ok(());
+                    }
+                }
+            }
+            let out = std::mem::take(&mut buffers.out);
+            lent = Lent { client: self.client.lend(), args: back.args, out };
         }
     }
 

@@ -1,6 +1,7 @@
 //! What a key holds: representations that know nothing of RESP, clients, keys or databases.
 
 pub mod collection;
+pub mod crc64;
 pub mod dict;
 pub mod hash;
 pub mod hyperloglog;

@@ -3,6 +3,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod race;
+mod stream;
 
 use std::time::{Duration, Instant};
 

@@ -65,7 +65,7 @@ pub struct Block {
     pub keys: Vec<usize>,
     /// The type that such a key must have.
     pub kind: Kind,
-    /// It also wants to run when a key that it waits for is gone.
+    /// It also wants to run when a key that it waits for is gone, or has another type.
     pub even_if_gone: bool,
     /// The argument that is the key it pushes to.
     pub destination: Option<usize>,

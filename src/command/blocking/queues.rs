@@ -63,7 +63,13 @@ impl Queues {
 
     /// Takes a wait that is over out of all queues.
     pub(super) fn leave(&self, server: &Server, waiter: &Arc<Waiter>) {
-        self.clients().remove(&waiter.client.id);
+        // The client may have come to wait again since the wait ended.
+        let is_its_own = |other: &Arc<Waiter>| Arc::ptr_eq(other, waiter);
+        let mut clients = self.clients();
+        if clients.get(&waiter.client.id).is_some_and(is_its_own) {
+            clients.remove(&waiter.client.id);
+        }
+        drop(clients);
         for key in &waiter.keys {
             let stripe = Footprint::stripe(server, key);
             let mut shard = self.shard(stripe);

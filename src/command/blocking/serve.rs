@@ -93,9 +93,12 @@ impl Served<'_> {
         if waiter.client.is_killed() {
             return false;
         }
+        if waiter.even_if_gone {
+            return true;
+        }
         let space = self.space(waiter.db);
         match space.peek(space.key(key)).map(|live| live.view()) {
-            None => waiter.even_if_gone,
+            None => false,
             Some(View::Packed(packed)) => packed.kind == waiter.kind,
             Some(View::Node(node)) => {
                 matches!(node.kind(), NodeKind::Collection(shared) if shared.kind() == waiter.kind)

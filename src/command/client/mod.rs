@@ -137,6 +137,13 @@ impl Client {
         }
     }
 
+    /// The client itself, and in its place one of the same name that only waits. When the client is back, it must be
+    /// attached anew.
+    pub fn lend(&mut self) -> Client {
+        let stand_in = Client::new(Arc::clone(&self.shared));
+        std::mem::replace(self, stand_in)
+    }
+
     /// Whether no further command of it may run.
     #[inline]
     pub fn ends(&mut self) -> bool {

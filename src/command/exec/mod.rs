@@ -19,19 +19,20 @@
 
 mod run;
 
-use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::blocking;
 use super::client::Client;
 use super::footprint::Footprint;
+use super::script;
 use super::state::{Server, unix_ms};
 use super::table::{Command, Flags, registry};
 use super::transaction::{self, Admission};
 use super::{container, error, pubsub};
 use crate::keyspace::bucket::Bucket;
 use crate::keyspace::entry::Entry;
-use crate::keyspace::gate::{Closed, Section, Snapshot, stripe_of};
+pub use crate::keyspace::gate::Closed;
+use crate::keyspace::gate::{Section, Snapshot, stripe_of};
 use crate::keyspace::observe::Trace;
 use crate::keyspace::reclaim::collect_if_due;
 use crate::keyspace::table::{Table, prefetch};
@@ -57,6 +58,8 @@ const CLOSED_SPINS: usize = 64;
 /// What a worker thread keeps between batches.
 pub struct Worker {
     lane: usize,
+    /// Scripts that may take long are not for this thread.
+    offloads: bool,
     window: Vec<Prepared>,
     snapshot: Snapshot,
 }
@@ -75,6 +78,19 @@ pub enum Progress {
     Blocked(usize),
     /// The replies have grown to [`REPLIES_PENDING`]: send them and go on at this place.
     Flush(usize),
+    /// The command at this place runs a script that may take long: run it on the pool and go on behind it.
+    Offload(usize),
+}
+
+/// How a command that ran by itself ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Alone {
+    /// It has run.
+    Done,
+    /// It met something closed.
+    Closed(Closed),
+    /// It must wait until CLIENT PAUSE is over.
+    Paused,
 }
 
 /// Of the commands without keys, those that close something all the same.
@@ -85,6 +101,7 @@ enum Wait {
     Closed(Closed),
     Paused,
     Blocked,
+    Offload,
 }
 
 impl From<Closed> for Wait {
@@ -116,12 +133,20 @@ enum Ran {
     Strayed,
 }
 
-/// How a write of one key went.
-enum Wrote {
+/// How a command on one key went.
+enum Single {
     /// It has replied.
     Done,
-    /// Clients wait for data at the stripe: it has to run in a section, which serves them.
-    Awaited,
+    /// It has to run in a section: clients wait for data at the stripe, which the section serves, or it has to wait
+    /// itself, and has written no reply.
+    NeedsSection,
+}
+
+impl Single {
+    #[inline]
+    fn waiting(waits: bool) -> Single {
+        if waits { Single::NeedsSection } else { Single::Done }
+    }
 }
 
 /// What a call finds around it.
@@ -167,7 +192,45 @@ struct Place {
 impl Worker {
     /// The worker that announces in `lane`.
     pub fn new(lane: usize) -> Worker {
-        Worker { lane, window: Vec::with_capacity(WINDOW), snapshot: Snapshot::default() }
+        Worker { lane, offloads: true, window: Vec::with_capacity(WINDOW), snapshot: Snapshot::default() }
+    }
+
+    /// A worker of the pool that runs scripts.
+    pub fn for_scripts(lane: usize) -> Worker {
+        Worker { offloads: false, ..Worker::new(lane) }
+    }
+
+    /// Runs one command, its reply into `out`. A panic ends as in [`Worker::run`].
+    pub fn run_alone(
+        &mut self,
+        server: &Server,
+        client: &mut Client,
+        args: Args<'_>,
+        out: &mut Output,
+    ) -> Alone {
+        let guard = pin();
+        collect_if_due(&guard);
+        let run = Run::new(server, &guard, self.lane);
+        run.look_at_memory();
+        let mark = out.checkpoint();
+        let table = server.keyspace.db(client.db).table(&guard);
+        let prepared = Prepared::new(server, args);
+        let outcome =
+            catch_unwind(AssertUnwindSafe(|| self.run_one(&run, table, client, args, prepared, out)));
+        run.time(UNTIMED);
+        let ended = match outcome {
+            Ok(Ok(())) | Ok(Err(Wait::Offload | Wait::Blocked)) => Alone::Done,
+            Ok(Err(Wait::Closed(closed))) => return Alone::Closed(closed),
+            Ok(Err(Wait::Paused)) => return Alone::Paused,
+            Err(_) => {
+                run.abandon(client, args, mark, out);
+                client.closing = true;
+                Alone::Done
+            }
+        };
+        run.counters.processed(1);
+        client.publish(run.now);
+        ended
     }
 
     /// Its lane.
@@ -189,21 +252,12 @@ impl Worker {
     ) -> Progress {
         let guard = pin();
         collect_if_due(&guard);
-        let counters = server.stats.lane(self.lane);
-        let run = Run {
-            server,
-            guard: &guard,
-            now: unix_ms(),
-            lane: self.lane,
-            counters,
-            timed: Cell::new((UNTIMED, 0)),
-            out_of_memory: Cell::default(),
-        };
+        let run = Run::new(server, &guard, self.lane);
         let mut place = Place { at: from, mark: out.checkpoint() };
         let result =
             catch_unwind(AssertUnwindSafe(|| self.run_batch(&run, client, decoder, &mut place, out)));
         run.time(UNTIMED);
-        counters.processed(place.at - from);
+        run.counters.processed(place.at - from);
         let progress = result.unwrap_or_else(|_| {
             run.abandon(client, decoder.args(place.at), place.mark, out);
             client.closing = true;
@@ -240,6 +294,7 @@ impl Worker {
                     Err(Wait::Closed(closed)) => return Progress::Closed(place.at, closed),
                     Err(Wait::Paused) => return Progress::Paused(place.at),
                     Err(Wait::Blocked) => return Progress::Blocked(place.at),
+                    Err(Wait::Offload) => return Progress::Offload(place.at),
                 }
                 *place = Place { at: place.at + 1, mark: out.checkpoint() };
                 if out.pending() >= REPLIES_PENDING {
@@ -385,6 +440,13 @@ impl Worker {
         if run.holds(command) {
             return Err(Wait::Paused);
         }
+        if self.offloads
+            && command.flags.contains(Flags::RUNS_SCRIPT)
+            && client.is_plain()
+            && script::is_long(run.server, command, args)
+        {
+            return Err(Wait::Offload);
+        }
         run.time(id);
         self.run_known(run, table, client, args, (prepared, command), out)?;
         run.count(Some(id), out);
@@ -408,13 +470,14 @@ impl Worker {
             return self.run_many(run, client, args, command, out);
         }
         let key = run.key(table, client, &prepared, args);
-        if command.writes() {
-            match run.write_one(client, args, command, (prepared.key_at, key), out)? {
-                Wrote::Done => Ok(()),
-                Wrote::Awaited => self.run_many(run, client, args, command, out),
-            }
+        let ran = if command.writes() {
+            run.write_one(client, args, command, (prepared.key_at, key), out)?
         } else {
-            Ok(run.read_one(client, args, command, (prepared.key_at, key), out)?)
+            run.read_one(client, args, command, (prepared.key_at, key), out)?
+        };
+        match ran {
+            Single::Done => Ok(()),
+            Single::NeedsSection => self.run_many(run, client, args, command, out),
         }
     }
 

@@ -2,11 +2,11 @@
 
 use std::cell::Cell;
 
-use super::{ABANDONED, CLOSED_SPINS, Entrance, Prepared, Ran, UNTIMED, Wait, Wrote};
+use super::{ABANDONED, CLOSED_SPINS, Entrance, Prepared, Ran, Single, UNTIMED, Wait};
 use crate::command::blocking::{self, Block, Served};
 use crate::command::client::{Client, NO_COMMAND};
 use crate::command::nested::{Call, Caller};
-use crate::command::state::Server;
+use crate::command::state::{Server, unix_ms};
 use crate::command::table::{Command, registry};
 use crate::command::ticks::ticks;
 use crate::command::{Ctx, connection, container, stats, transaction};
@@ -31,6 +31,21 @@ pub(super) struct Run<'a> {
     pub(super) timed: Cell<(usize, u64)>,
     /// More memory is in use than `maxmemory` allows.
     pub(super) out_of_memory: Cell<bool>,
+}
+
+impl<'a> Run<'a> {
+    /// A run on `lane` that begins now.
+    pub(super) fn new(server: &'a Server, guard: &'a Guard, lane: usize) -> Run<'a> {
+        Run {
+            server,
+            guard,
+            now: unix_ms(),
+            lane,
+            counters: server.stats.lane(lane),
+            timed: Cell::new((UNTIMED, 0)),
+            out_of_memory: Cell::default(),
+        }
+    }
 }
 
 impl Run<'_> {
@@ -134,7 +149,7 @@ impl Run<'_> {
         command: &'static Command,
         key: (usize, Key<'_>),
         out: &mut Output,
-    ) -> Result<Wrote, Wait> {
+    ) -> Result<Single, Wait> {
         let gate = &self.server.keyspace.gate;
         let announced = spin(|| gate.announce(self.lane, key.1.stripe()))?;
         // What was looked at before the announcement does not count for writes: see `pause`, and CLIENT KILL.
@@ -142,18 +157,20 @@ impl Run<'_> {
             return Err(Wait::Paused);
         }
         if client.ends() {
-            return Ok(Wrote::Done);
+            return Ok(Single::Done);
         }
         let entrance = Entrance::key(Access::Writing, key);
         if announced.observers().is_empty() {
-            self.call(client, args, command, entrance, out);
+            let (_, waits) = self.call(client, args, command, entrance, out);
+            Ok(Single::waiting(waits.is_some()))
         } else if announced.observers().contains(Observers::WAITING) {
-            return Ok(Wrote::Awaited);
+            Ok(Single::NeedsSection)
         } else {
             let trace = Trace::new(announced.observers());
-            self.call(client, args, command, Entrance { trace: Some(&trace), ..entrance }, out);
+            let entrance = Entrance { trace: Some(&trace), ..entrance };
+            let (_, waits) = self.call(client, args, command, entrance, out);
+            Ok(Single::waiting(waits.is_some()))
         }
-        Ok(Wrote::Done)
     }
 
     #[inline]
@@ -164,12 +181,13 @@ impl Run<'_> {
         command: &'static Command,
         key: (usize, Key<'_>),
         out: &mut Output,
-    ) -> Result<(), Closed> {
+    ) -> Result<Single, Closed> {
         let gate = &self.server.keyspace.gate;
         let mark = out.checkpoint();
         spin(|| {
-            self.call(client, args, command, Entrance::key(Access::Reading, key), out);
-            gate.check(key.1.stripe()).inspect_err(|_| out.rollback(mark))
+            let (_, waits) = self.call(client, args, command, Entrance::key(Access::Reading, key), out);
+            let checked = gate.check(key.1.stripe()).inspect_err(|_| out.rollback(mark));
+            checked.map(|()| Single::waiting(waits.is_some()))
         })
     }
 

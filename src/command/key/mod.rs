@@ -7,6 +7,8 @@ pub(in crate::command) mod object;
 mod transfer;
 pub(in crate::command) mod walk;
 
+pub(super) use transfer::duplicate;
+
 use crate::command::Ctx;
 use crate::command::keys::{KeyFlags, KeySpec};
 use crate::command::notify::Events;

@@ -117,7 +117,7 @@ fn place(space: &Space<'_>, name: &[u8], live: &Live<'_>, overwrite: bool) -> bo
 }
 
 /// A value of its own that holds what `live` does, with the same deadline.
-fn duplicate(live: &Live<'_>) -> OwnedWord {
+pub(in crate::command) fn duplicate(live: &Live<'_>) -> OwnedWord {
     match live.view() {
         View::Int(int) => OwnedWord::from_int(int, live.expire_at),
         View::Short(text) => OwnedWord::from_bytes(text.as_slice(), live.expire_at),

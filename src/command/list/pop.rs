@@ -50,7 +50,11 @@ pub(crate) fn pop(ctx: &mut Ctx<'_>, name: &[u8], from: Side, shape: Shape) -> R
         let count = shape.begin(reply, name, list.len());
         Edit::Changed(list.pop(from, count, &limits, |item| put(reply, item)))
     })?;
-    let Some(edited) = edited else { return Ok(false) };
+    let Some(edited) = edited else {
+        // Somebody else has taken the last element between two runs of the edit: what the first one wrote goes too.
+        ctx.reply.output().rollback(mark);
+        return Ok(false);
+    };
     popped(ctx, name, from, edited.ended);
     Ok(true)
 }

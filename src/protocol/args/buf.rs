@@ -28,6 +28,13 @@ impl ArgBuf {
         self.detached.push(arg);
     }
 
+    /// Forgets the arguments and keeps the room for small ones.
+    pub fn clear(&mut self) {
+        self.bytes.clear();
+        self.spans.clear();
+        self.detached.clear();
+    }
+
     /// The arguments so far.
     pub fn args(&self) -> Args<'_> {
         Args::new(&self.bytes, &self.spans, &self.detached)

@@ -32,6 +32,11 @@ pub(super) fn debug(ctx: &mut Ctx<'_>) {
         (b"panic", 2) => panic!("DEBUG PANIC was called"),
         (b"error", 3) => ctx.reply.error(&String::from_utf8_lossy(ctx.arg(2))),
         (b"log", 3) => log(ctx),
+        #[cfg(debug_assertions)]
+        (b"break-gate", 2) => {
+            ctx.server.keyspace.gate.break_it();
+            ctx.reply.ok();
+        }
         (b"protocol", 3) => protocol::reply(ctx),
         (b"digest", 2) => digest::all(ctx),
         (b"digest-value", 2..) => digest::values(ctx),

@@ -37,7 +37,10 @@ fn run(ctx: &mut Ctx<'_>, request: &Request<'_>) {
     }
 }
 
-/// The reply to a request for which there is nothing: at once to one that does not want to wait.
-fn answer_nothing(ctx: &mut Ctx<'_>, _request: &Request<'_>) {
-    ctx.reply.null_array();
+/// What a request gets for which there is nothing: the end of its wait, at once if it does not want to wait.
+fn answer_nothing(ctx: &mut Ctx<'_>, request: &Request<'_>) {
+    match request.wait(ctx.args) {
+        Some(block) => ctx.wait_or_nothing(block),
+        None => ctx.reply.null_array(),
+    }
 }

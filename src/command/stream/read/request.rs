@@ -1,11 +1,14 @@
 //! What a reader asks for.
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use super::super::{Refusal, id, integer};
+use crate::command::blocking::Block;
 use crate::command::error::{SYNTAX, WRONGTYPE};
 use crate::keyspace::Space;
-use crate::protocol::args::{Args, parse_i64, to_upper};
+use crate::protocol::args::{ArgBuf, Args, parse_i64, to_upper};
+use crate::value::collection::Kind;
 use crate::value::stream::{Id, Log, Stream};
 
 const UNBALANCED: &str =
@@ -54,27 +57,29 @@ pub(super) enum From {
     New,
 }
 
-/// What a facility for waiting needs of a request.
-#[expect(dead_code, reason = "readers that wait are built on it")]
-impl<'a> Request<'a> {
-    /// Milliseconds that the reader is ready to wait for entries; zero is for ever, and none not at all.
-    pub(crate) fn block(&self) -> Option<u64> {
-        self.block
+impl Request<'_> {
+    /// What the reader waits for if there is nothing; none if it does not want to wait. `args` are the call's.
+    pub(crate) fn wait(&self, args: Args<'_>) -> Option<Block> {
+        let millis = self.block?;
+        let timeout = (millis != 0).then(|| Duration::from_millis(millis));
+        let (len, streams) = (args.len(), self.streams.len());
+        let keys = (len - 2 * streams..len - streams).collect();
+        let block = Block::on(Kind::Stream, keys, timeout);
+        // A group's reader is told that the group has gone with its stream.
+        Some(Block { even_if_gone: self.reader.is_some(), args: Some(self.rewritten(args)), ..block })
     }
 
-    /// The keys that are read.
-    pub(crate) fn keys(&self) -> impl Iterator<Item = &[u8]> {
-        self.streams.iter().map(|wanted| &*wanted.key)
-    }
-
-    /// The same request apart from the arguments that it was parsed from.
-    pub(crate) fn into_owned(self) -> Request<'static> {
-        let own = |bytes: Cow<'_, [u8]>| Cow::Owned(bytes.into_owned());
-        let reader =
-            self.reader.map(|reader| Reader { group: own(reader.group), consumer: own(reader.consumer) });
-        let streams =
-            self.streams.into_iter().map(|wanted| Wanted { key: own(wanted.key), from: wanted.from });
-        Request { reader, streams: streams.collect(), ..self }
+    /// The call with the ids that its own mean at this moment.
+    fn rewritten(&self, args: Args<'_>) -> ArgBuf {
+        let mut words = ArgBuf::default();
+        args.iter().take(args.len() - self.streams.len()).for_each(|word| words.push(word));
+        for wanted in &self.streams {
+            match wanted.from {
+                From::New => words.push(b">"),
+                From::After(id) => words.push(format!("{}-{}", id.ms, id.seq).as_bytes()),
+            }
+        }
+        words
     }
 }
 

@@ -1,0 +1,283 @@
+//! One run of a script or function: what its calls of `redis.*` find around them.
+
+use std::cell::{Cell, RefCell};
+use std::time::{Duration, Instant};
+
+use super::api::Mode;
+use super::convert::{self, Replies};
+use super::engine::Engine;
+use super::flags::ScriptFlags;
+use super::registry::{Running, Shown};
+use super::undo::Undo;
+use crate::command::Ctx;
+use crate::command::nested::{Call, Caller, Host, Unfit};
+use crate::command::table::Flags;
+use crate::lua::{Failure, Kind, Raised, Reference, Stack};
+use crate::memory;
+use crate::protocol::args::ArgBuf;
+use crate::protocol::reply::{Output, Reply};
+use crate::sync::Ordering;
+
+/// How long a run stays out of FUNCTION STATS: showing itself costs it a copy of its words.
+const SHOWN_AFTER: Duration = Duration::from_millis(5);
+
+/// What is to run.
+pub(super) struct Job<'j> {
+    /// What errors call it: its digest, or the function's name.
+    pub(super) name: &'j [u8],
+    pub(super) flags: ScriptFlags,
+    /// EVAL_RO and its like.
+    pub(super) read_only: bool,
+    pub(super) is_function: bool,
+    /// Keys among the arguments, which begin at number 3.
+    pub(super) keys: usize,
+}
+
+/// How a run ended.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ended {
+    /// It has replied.
+    Whole,
+    /// It must begin anew with everything closed.
+    Strayed,
+}
+
+/// A run.
+pub(super) struct Run<'h> {
+    pub(super) host: RefCell<Host<'h>>,
+    pub(super) flags: ScriptFlags,
+    pub(super) resp3: Cell<bool>,
+    read_only: bool,
+    undo: Undo<'h>,
+    running: Running<'h>,
+    began: Instant,
+    shown: Cell<bool>,
+    is_function: bool,
+    name: &'h [u8],
+    words: &'h ArgWords<'h>,
+    /// Memory was short when the run began.
+    out_of_memory: bool,
+    /// It has no section of its own that could be given back for a larger one.
+    fixed: bool,
+    strayed: Cell<bool>,
+    killed: Cell<bool>,
+    buffers: RefCell<(ArgBuf, Output)>,
+    /// What `redis.log` was called with; written when the run has ended.
+    pub(super) log: RefCell<Vec<(u8, String)>>,
+}
+
+type ArgWords<'a> = dyn Fn() -> Vec<Vec<u8>> + 'a;
+
+/// Runs `function` as the command of `ctx`, and answers unless it has strayed.
+pub(super) fn execute(ctx: &mut Ctx<'_>, engine: &mut Engine, function: Reference, job: &Job<'_>) -> Ended {
+    let (server, args, caller) = (ctx.server, ctx.args, ctx.caller);
+    let words = || args.iter().map(<[u8]>::to_vec).collect::<Vec<_>>();
+    let Some((host, reply)) = ctx.host() else { return Ended::Whole };
+    let most = server.config.live().maxmemory();
+    let (db, resp3) = (host.client.db, host.client.resp3);
+    let lane = host.lane();
+    let run = Run {
+        flags: job.flags,
+        resp3: Cell::new(false),
+        read_only: job.read_only || job.flags.contains(ScriptFlags::NO_WRITES),
+        undo: Undo::new(&server.scripts),
+        running: server.scripts.begin(lane, job.is_function),
+        began: Instant::now(),
+        shown: Cell::new(false),
+        is_function: job.is_function,
+        name: job.name,
+        words: &words,
+        out_of_memory: most != 0 && memory::used() > most,
+        fixed: caller != Caller::Client,
+        strayed: Cell::new(false),
+        killed: Cell::new(false),
+        buffers: RefCell::new(std::mem::take(&mut engine.buffers)),
+        log: RefCell::default(),
+        host: RefCell::new(host),
+    };
+    let ended = run.call(engine, function, args, job, reply);
+    run.host.borrow_mut().client.db = db;
+    debug_assert_eq!(run.host.borrow().client.resp3, resp3);
+    engine.buffers = run.buffers.take();
+    ended
+}
+
+impl Run<'_> {
+    fn call(
+        &self,
+        engine: &mut Engine,
+        function: Reference,
+        args: crate::protocol::args::Args<'_>,
+        job: &Job<'_>,
+        reply: &mut Reply<'_>,
+    ) -> Ended {
+        let parameters = engine.enter(function, args, job.keys, self.is_function);
+        let mode = Mode::Call(self);
+        let outcome = engine.lua.call(parameters, (&raw const mode).cast(), Mode::tick);
+        if self.strayed.get() {
+            self.undo.roll_back(&self.host.borrow());
+            return Ended::Strayed;
+        }
+        for (level, text) in self.log.take() {
+            super::api::write_log(level, &text);
+        }
+        let mut stack = engine.lua.stack();
+        match outcome {
+            Ok(()) => convert::reply(&mut stack, reply),
+            Err(Failure::Doomed) => reply.error(&self.doomed_text()),
+            Err(Failure::Raised) => reply.error(&error_of(&mut stack, self.name)),
+        }
+        engine.lua.tidy();
+        Ended::Whole
+    }
+
+    fn doomed_text(&self) -> String {
+        let sort = if self.is_function { "FUNCTION" } else { "SCRIPT" };
+        debug_assert!(self.killed.get());
+        format!(
+            "ERR Error running script (call to {}): Script killed by user with {sort} KILL.",
+            self.title()
+        )
+    }
+
+    fn title(&self) -> String {
+        String::from_utf8_lossy(self.name).into_owned()
+    }
+
+    /// Called every so many instructions; true ends the script.
+    pub(super) fn tick(&self) -> bool {
+        if self.running.is_killed() {
+            self.killed.set(true);
+            return true;
+        }
+        if !self.shown.get() && self.began.elapsed() > SHOWN_AFTER {
+            self.shown.set(true);
+            self.running.show(|| Shown { name: self.name.to_vec(), words: (self.words)() });
+        }
+        false
+    }
+
+    /// `redis.call` and `redis.pcall`: the arguments on the stack are a command. Pushes its reply.
+    pub(super) fn command(&self, stack: &mut Stack<'_>) -> Result<Answer, Raised> {
+        let mut buffers = self.buffers.borrow_mut();
+        let (words, out) = &mut *buffers;
+        if let Err(text) = collect(stack, words) {
+            convert::push_error(stack, text);
+            return Ok(Answer::Error);
+        }
+        if let Err(text) = self.invoke(stack, words, out)? {
+            convert::push_error(stack, &text);
+            return Ok(Answer::Error);
+        }
+        let joined;
+        let bytes = if out.is_contiguous() {
+            bytes::Buf::chunk(out)
+        } else {
+            joined = bytes::Buf::copy_to_bytes(out, bytes::Buf::remaining(out));
+            &joined
+        };
+        let is_error = bytes.first() == Some(&b'-');
+        let pushed = Replies::new(bytes, self.resp3.get()).push(stack);
+        out.clear();
+        pushed?;
+        Ok(if is_error { Answer::Error } else { Answer::Value })
+    }
+
+    /// Runs the command; the inner error is a refusal.
+    fn invoke(
+        &self,
+        stack: &mut Stack<'_>,
+        words: &ArgBuf,
+        out: &mut Output,
+    ) -> Result<Result<(), String>, Raised> {
+        let call = match Call::resolve(words.args()) {
+            Ok(call) => call,
+            Err(Unfit::Unknown) => return Ok(Err("ERR Unknown Redis command called from script".into())),
+            Err(Unfit::Arity(..)) => {
+                return Ok(Err("ERR Wrong number of args calling Redis command from script".into()));
+            }
+        };
+        if let Err(text) = self.allows(&call) {
+            return Ok(Err(text.into()));
+        }
+        let mut host = self.host.borrow_mut();
+        if !self.fixed && self.undo.prepare(&host, &call).is_err() {
+            self.strayed.set(true);
+            return Err(stack.doom());
+        }
+        if call.command.flags.contains(Flags::WRITE) {
+            // Ordering: Relaxed; who kills looks once more when the run does.
+            self.running.slot.wrote.store(true, Ordering::Relaxed);
+        }
+        host.run(&call, Caller::Script, self.resp3.get(), out);
+        Ok(Ok(()))
+    }
+
+    fn allows(&self, call: &Call<'_>) -> Result<(), &'static str> {
+        let flags = call.command.flags;
+        if flags.contains(Flags::NOSCRIPT) {
+            return Err("ERR This Redis command is not allowed from script");
+        }
+        if self.read_only && flags.contains(Flags::WRITE) {
+            return Err("ERR Write commands are not allowed from read-only scripts.");
+        }
+        let short = self.out_of_memory && !self.flags.contains(ScriptFlags::ALLOW_OOM);
+        if short && flags.contains(Flags::DENYOOM) && !self.running.slot.wrote.load(Ordering::Relaxed) {
+            return Err(crate::command::error::OUT_OF_MEMORY);
+        }
+        Ok(())
+    }
+}
+
+/// What a command's reply is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Answer {
+    /// Any value.
+    Value,
+    /// An error table.
+    Error,
+}
+
+/// Takes the arguments on the stack as the words of a command.
+fn collect(stack: &mut Stack<'_>, words: &mut ArgBuf) -> Result<(), &'static str> {
+    words.clear();
+    let count = stack.top();
+    if count == 0 {
+        return Err("ERR Please specify at least one argument for this redis lib call");
+    }
+    for number in 1..=count as i32 {
+        match stack.kind(number) {
+            Kind::String => words.push(stack.bytes(number).unwrap_or_default()),
+            Kind::Number => {
+                let mut digits = Vec::new();
+                crate::lua::print(stack.number(number).unwrap_or(0.0), 17, &mut digits);
+                words.push(&digits);
+            }
+            _ => return Err("ERR Lua redis lib command arguments must be strings or integers"),
+        }
+    }
+    Ok(())
+}
+
+/// The text of the error that a run of `name` raised, which is on top.
+pub(super) fn error_of(stack: &mut Stack<'_>, name: &[u8]) -> String {
+    let name = String::from_utf8_lossy(name);
+    if stack.kind(-1) != Kind::Table {
+        let text = String::from_utf8_lossy(stack.text(-1).unwrap_or(b"execution failure")).into_owned();
+        return format!("ERR Error running script {name}, {text}");
+    }
+    let field = |stack: &mut Stack<'_>, field: &str| {
+        stack.get_field(-1, field);
+        let text = stack.text(-1).map(<[u8]>::to_vec);
+        stack.pop(1);
+        text
+    };
+    let text = convert::error_text(&field(stack, "err").unwrap_or_else(|| b"ERR unknown error".to_vec()));
+    match (field(stack, "source"), field(stack, "line")) {
+        (Some(source), Some(line)) => {
+            let (source, line) = (String::from_utf8_lossy(&source), String::from_utf8_lossy(&line));
+            format!("{text} script: {name}, on {source}:{line}.")
+        }
+        _ => text,
+    }
+}
