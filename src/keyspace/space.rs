@@ -5,7 +5,7 @@
 
 use super::Keyspace;
 use super::entry::{Entry, Swap};
-use super::gate::{Stripe, stripe_of};
+use super::gate::{Announced, Closed, Stripe, stripe_of};
 use super::observe::Trace;
 use super::reclaim::retire_word;
 use super::table::{Insert, Table};
@@ -459,13 +459,7 @@ impl<'g> Space<'g> {
     /// it: such as a value with something remembered. Done or not, nobody is told anything else, but who watches the key, as in Redis. A deadline stays the
     /// caller's business, and nodes remember by themselves.
     pub fn refine(&self, key: Key<'_>, seen: &Live<'_>, new: OwnedWord) {
-        let _announced = match self.access {
-            Access::Writing => None,
-            Access::Reading => match self.keyspace.gate.announce(self.lane, key.stripe()) {
-                Ok(announced) => Some(announced),
-                Err(_) => return,
-            },
-        };
+        let Ok(_announced) = self.enter(&key) else { return };
         if !seen.word.is_node() && seen.entry.swap(seen.word, new.word()) == Swap::Done {
             self.replaced(key.bytes, seen.word, new.into_word());
         }
@@ -545,19 +539,18 @@ impl<'g> Space<'g> {
     /// Ends a key whose deadline is past, if the gate lets us; nobody can tell whether it happens now or later.
     #[cold]
     pub(super) fn expire(&self, key: Key<'_>, entry: &Entry) {
-        if self.keyspace.holds_expiry(self.now) {
-            return;
+        if !self.keyspace.holds_expiry(self.now)
+            && let Ok(_announced) = self.enter(&key)
+        {
+            self.expire_exactly(key.hash, entry);
         }
+    }
+
+    /// Announces the key's stripe if the command only reads; what writes has been announced.
+    fn enter(&self, key: &Key<'_>) -> Result<Option<Announced<'_>>, Closed> {
         match self.access {
-            Access::Writing => {
-                self.expire_exactly(key.hash, entry);
-            }
-            Access::Reading => {
-                if let Ok(announced) = self.keyspace.gate.announce(self.lane, key.stripe()) {
-                    let trace = Trace::new(announced.observers());
-                    self.other(self.db).traced(Some(&trace)).expire_exactly(key.hash, entry);
-                }
-            }
+            Access::Writing => Ok(None),
+            Access::Reading => self.keyspace.gate.announce(self.lane, key.stripe()).map(Some),
         }
     }
 

@@ -274,7 +274,7 @@ fn names_are_printable_words() {
     c.check("CLIENT SETINFO foo 1", "-ERR Unrecognized option 'foo'\r\n");
     let error = "-ERR lib-ver cannot contain spaces, newlines or special characters.\r\n";
     c.check("CLIENT SETINFO lib-ver \"1 2\"", error);
-    assert!(own_line(&mut c).ends_with(" resp=2 lib-name=py lib-ver=1.2\n"));
+    assert!(own_line(&mut c).ends_with(" resp=2 watch=0 lib-name=py lib-ver=1.2\n"));
     c.check("CLIENT SETINFO LIB-NAME \"\"", "+OK\r\n");
     assert_eq!(field(&own_line(&mut c), "lib-name"), "");
 }
@@ -401,7 +401,9 @@ fn list_while_connections_come_and_go() {
         let lines = list(&mut c, "");
         let ids: Vec<u64> = lines.iter().map(|line| field(line, "id").parse().expect("a number")).collect();
         assert!(ids.is_sorted() && lines.len() <= 210, "{lines:?}");
-        assert!(lines.iter().any(|line| field(line, "id") == id && line.contains(" resp=2 lib-name=")));
+        assert!(
+            lines.iter().any(|line| field(line, "id") == id && line.contains(" resp=2 watch=0 lib-name="))
+        );
     }
     guests.into_iter().for_each(|guest| guest.join().expect("every guest was served"));
     eventually(|| list(&mut c, "").len() == 1);
