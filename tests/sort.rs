@@ -85,7 +85,7 @@ fn by_weights() {
     c.check("HSET h_2 f 8 g a", ":2\r\n");
     check(&mut c, "SORT l BY h_*->f GET h_*->f GET #", "- 10 - 3 8 2 9 1");
     check(&mut c, "SORT l ALPHA BY h_*->g", "3 10 2 1");
-    check(&mut c, "SORT l BY *", "1 2 3 10");
+    check(&mut c, "SORT l BY *", "1 10 2 3");
     check(&mut c, "SORT l GET h_*->", "- - - -");
     check(&mut c, "SORT l GET h_*", "- - - -");
     check(&mut c, "SORT l GET w_*->f", "- - - -");

@@ -18,6 +18,7 @@ pub mod reclaim;
 pub mod space;
 pub mod stats;
 pub mod table;
+mod thaw;
 mod transfer;
 pub mod wheel;
 

@@ -10,7 +10,6 @@ use super::observe::Trace;
 use super::reclaim::retire_word;
 use super::table::{Insert, Table};
 use crate::sync::epoch::Guard;
-use crate::value::hyperloglog::Dense;
 use crate::value::latch::WriteGuard;
 use crate::value::node::{Node, NodeKind, Text};
 use crate::value::word::{ExpireAt, NO_EXPIRY, OwnedWord, View, Word};
@@ -500,7 +499,7 @@ impl<'g> Space<'g> {
 
     /// Accounts for a swap of `old` by `new` and retires `old`.
     #[inline]
-    fn swapped(&self, old: Word, new: Word) {
+    pub(super) fn swapped(&self, old: Word, new: Word) {
         // SAFETY: both are readable under the guard.
         let (before, after) = unsafe { (old.expire_at(), new.expire_at()) };
         if before != after {
@@ -573,24 +572,6 @@ impl<'g> Space<'g> {
             self.ended(hash, entry, word, true);
         }
         ended
-    }
-
-    /// Turns a dense sketch into the plain string that it stands for, before somebody reads and replaces it.
-    ///
-    /// The sketch is sealed first: a writer that raised a register and then sees the seal repeats itself on the
-    /// string, so nothing that it was told is lost; what it raised before the seal is in the string already.
-    fn thaw(&self, entry: &Entry, word: Word, node: &Node, dense: &Dense) {
-        // Whoever sealed it first, the registers are final from here on.
-        let _either_way = dense.seal();
-        let text = dense.to_redis_bytes();
-        let held = node.latch().write();
-        let new = OwnedWord::from_bytes(&text, node.expire_at());
-        let done = entry.swap(word, new.word()) == Swap::Done;
-        drop(held);
-        // It is the same value in another form, so nobody hears of it.
-        if done {
-            self.swapped(word, new.into_word());
-        }
     }
 
     /// The word for long text that was received in a buffer of its own.
