@@ -146,9 +146,9 @@ fn deadlines_that_pass_while_a_key_is_watched() {
         other.check(active, "+OK\r\n");
         // It passes after WATCH, whoever notices it.
         for notice in ["PING", "GET k", "SET k 2 XX"] {
-            other.check("SET k 1 PX 30", "+OK\r\n");
+            other.check("SET k 1 PX 300", "+OK\r\n");
             c.check("WATCH k", "+OK\r\n");
-            std::thread::sleep(Duration::from_millis(150));
+            std::thread::sleep(Duration::from_millis(450));
             other.line(notice);
             c.check("MULTI", "+OK\r\n");
             c.check("PING", "+QUEUED\r\n");

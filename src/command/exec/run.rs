@@ -255,7 +255,7 @@ impl Run<'_> {
         client: &mut Client,
         args: Args<'_>,
         command: &'static Command,
-        block: Box<Block>,
+        block: Block,
     ) -> Wait {
         let id = usize::from(client.last_command);
         blocking::wait(self.server, client, &Call { id, command, args }, block);

@@ -43,9 +43,12 @@ impl Watcher {
 /// The watchers of one key.
 type Watching = Vec<Arc<Watcher>>;
 
+/// The watched keys of one stripe, with their databases' numbers.
+type Keys = HashMap<(usize, Box<[u8]>), Watching>;
+
 /// Watched keys by stripe; a stripe without any is not there.
 #[derive(Default)]
-struct Shard(HashMap<Stripe, HashMap<(usize, Box<[u8]>), Watching>>);
+struct Shard(HashMap<Stripe, Keys>);
 
 /// All watched keys.
 pub struct Watches {

@@ -140,6 +140,11 @@ impl List {
         self.view().len()
     }
 
+    /// Whether it has none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     /// Makes ready for `texts`: leaves the packed form if they would be too much for it, and becomes what Redis calls a
     /// quicklist if they exceed its limit. As in Redis, all that a command adds is counted before the first.
     fn grow(&mut self, count: usize, bytes: usize, limits: &Limits) {

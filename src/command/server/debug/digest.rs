@@ -65,7 +65,7 @@ pub(super) fn all(ctx: &mut Ctx<'_>) {
     let mut digest = Digest::default();
     for db in 0..ctx.space.keyspace.databases() {
         let space = ctx.space.other(db);
-        if space.table().len() != 0 {
+        if !space.table().is_empty() {
             digest.mix(&(db as u32).to_be_bytes());
             add_keys(&mut digest, &space);
         }

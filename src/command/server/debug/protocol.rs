@@ -5,12 +5,16 @@ use crate::command::Ctx;
 const TYPES: &str = "ERR Wrong protocol type name. Please use one of the following: \
     string|integer|double|bignum|null|array|set|map|attrib|push|verbatim|true|false";
 
+/// What Redis answers as its double.
+#[expect(clippy::approx_constant, reason = "clients are tested against exactly these digits")]
+const DOUBLE: f64 = 3.141;
+
 pub(super) fn reply(ctx: &mut Ctx<'_>) {
     let reply = &mut ctx.reply;
     match ctx.args.get(2).unwrap_or_default().to_ascii_lowercase().as_slice() {
         b"string" => reply.bulk(b"Hello World"),
         b"integer" => reply.int(12345),
-        b"double" => reply.double(3.141),
+        b"double" => reply.double(DOUBLE),
         b"bignum" => reply.big_number("1234567999999999999999999999999999999"),
         b"null" => reply.null(),
         b"array" => {
