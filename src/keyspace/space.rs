@@ -54,7 +54,7 @@ pub struct Space<'g> {
     pub(super) lane: usize,
     /// Unix time in milliseconds, the same for all of a command.
     pub now: u64,
-    access: Access,
+    pub(super) access: Access,
     /// Whether reads move the access clock.
     touches: bool,
     /// Whom to tell what is changed, if anybody wants to hear of it.
@@ -517,7 +517,7 @@ impl<'g> Space<'g> {
     }
 
     /// Swaps a word to dead; whether this call did it.
-    fn end(&self, hash: u64, entry: &Entry, word: Word, expired: bool) -> bool {
+    pub(super) fn end(&self, hash: u64, entry: &Entry, word: Word, expired: bool) -> bool {
         let done = entry.swap(word, Word::DEAD) == Swap::Done;
         if done {
             self.ended(hash, entry, word, expired);
@@ -526,7 +526,7 @@ impl<'g> Space<'g> {
     }
 
     /// Accounts for a key whose slot this thread swapped from `word` to dead.
-    fn ended(&self, hash: u64, entry: &Entry, word: Word, expired: bool) {
+    pub(super) fn ended(&self, hash: u64, entry: &Entry, word: Word, expired: bool) {
         self.table.count(self.lane, -1);
         // SAFETY: readable under the guard.
         self.count_deadlines(unsafe { word.expire_at() }, NO_EXPIRY);
@@ -540,46 +540,6 @@ impl<'g> Space<'g> {
         self.table.unlink(hash, entry, self.guard);
         // SAFETY: the caller's swap unlinked it.
         unsafe { retire_word(word, self.guard) }
-    }
-
-    /// Ends a key whose deadline is past, if the gate lets us; nobody can tell whether it happens now or later.
-    #[cold]
-    pub(super) fn expire(&self, key: Key<'_>, entry: &Entry) {
-        if self.keyspace.holds_expiry(self.now) {
-            return;
-        }
-        match self.access {
-            Access::Writing => {
-                self.expire_exactly(key.hash, entry);
-            }
-            Access::Reading => {
-                if let Ok(announced) = self.keyspace.gate.announce(self.lane, key.stripe()) {
-                    let trace = Trace::new(announced.observers());
-                    self.other(self.db).traced(Some(&trace)).expire_exactly(key.hash, entry);
-                }
-            }
-        }
-    }
-
-    /// Swaps an expired word to dead; a node under its latch, where its deadline is looked at again.
-    pub(super) fn expire_exactly(&self, hash: u64, entry: &Entry) -> bool {
-        let word = entry.load();
-        // SAFETY: loaded under the guard.
-        if word.is_dead() || !is_past(unsafe { word.expire_at() }, self.now) {
-            return false;
-        }
-        if !word.is_node() {
-            return self.end(hash, entry, word, true);
-        }
-        // SAFETY: loaded under the guard, and a node.
-        let node = unsafe { word.node() };
-        let held = node.latch().write();
-        let ended = is_past(node.expire_at(), self.now) && entry.swap(word, Word::DEAD) == Swap::Done;
-        drop(held);
-        if ended {
-            self.ended(hash, entry, word, true);
-        }
-        ended
     }
 
     /// Turns a dense sketch into the plain string that it stands for, before somebody reads and replaces it.
