@@ -19,8 +19,8 @@ use crate::value::node::NodeKind;
 use crate::value::word::View;
 
 /// Enters the wait of a client's call, whose section is over its keys.
-pub(in crate::command) fn wait(server: &Server, client: &mut Client, call: &Call<'_>, block: Box<Block>) {
-    let waiter = Arc::new(Waiter::new(server, client, call, *block));
+pub(in crate::command) fn wait(server: &Server, client: &mut Client, call: &Call<'_>, block: Block) {
+    let waiter = Arc::new(Waiter::new(server, client, call, block));
     server.queues.enter(server, &waiter);
     client.waiting = Some(waiter);
 }

@@ -280,7 +280,7 @@ impl Run<'_> {
         block: Box<Block>,
     ) -> Wait {
         let id = usize::from(client.last_command);
-        blocking::wait(self.server, client, &Call { id, command, args }, block);
+        blocking::wait(self.server, client, &Call { id, command, args }, *block);
         Wait::Blocked
     }
 

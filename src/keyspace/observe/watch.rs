@@ -43,9 +43,12 @@ impl Watcher {
 /// The watchers of one key.
 type Watching = Vec<Arc<Watcher>>;
 
+/// A key with its database's number.
+type Name = (usize, Box<[u8]>);
+
 /// Watched keys by stripe; a stripe without any is not there.
 #[derive(Default)]
-struct Shard(HashMap<Stripe, HashMap<(usize, Box<[u8]>), Watching>>);
+struct Shard(HashMap<Stripe, HashMap<Name, Watching>>);
 
 /// All watched keys.
 pub struct Watches {
