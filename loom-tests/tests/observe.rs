@@ -79,7 +79,7 @@ fn announced(space: &Space<'_>) -> bool {
 }
 
 /// L10: whatever a single writer does between WATCH and EXEC makes EXEC run nothing.
-/// Found here: `mark` behind the section; `announce` that answers no observers; `is_dirty` asked before the section.
+/// Found here: `announce` that answers no observers; `is_dirty` asked before the section.
 #[test]
 fn l10_exec_misses_no_single_write() {
     check_bounded(3, || {
@@ -177,7 +177,7 @@ impl Queue {
 }
 
 /// A pop and a push meet in every way: the value is popped, or served, or there with nobody waiting for it.
-/// Found here: `mark` behind the section; a push that stays announced although somebody waits.
+/// Found here: `mark` behind the section; `announce` that answers no observers; `close` that does not tell of them.
 #[test]
 fn l10_a_push_misses_nobody_who_came_to_wait() {
     check_bounded(3, || {

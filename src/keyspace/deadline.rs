@@ -1,8 +1,10 @@
-//! Deadlines of keys: how they move, and that they are counted.
+//! Deadlines of keys: how they move and pass, and that they are counted.
 
 use super::Db;
-use super::space::{Change, Key, Live, Space};
-use crate::value::word::{ExpireAt, NO_EXPIRY, OwnedWord, View};
+use super::entry::{Entry, Swap};
+use super::observe::Trace;
+use super::space::{Access, Change, Key, Live, Space, is_past};
+use crate::value::word::{ExpireAt, NO_EXPIRY, OwnedWord, View, Word};
 
 impl Space<'_> {
     /// Gives the key another deadline (or none) if `decide` says so after seeing the present one; its answer, or none
@@ -52,5 +54,45 @@ impl Space<'_> {
             self.keyspace.wheel.count(self.lane, after, 1);
             db.count_volatile(self.lane, 1);
         }
+    }
+
+    /// Ends a key whose deadline is past, if the gate lets us; nobody can tell whether it happens now or later.
+    #[cold]
+    pub(super) fn expire(&self, key: Key<'_>, entry: &Entry) {
+        if self.keyspace.holds_expiry(self.now) {
+            return;
+        }
+        match self.access {
+            Access::Writing => {
+                self.expire_exactly(key.hash, entry);
+            }
+            Access::Reading => {
+                if let Ok(announced) = self.keyspace.gate.announce(self.lane, key.stripe()) {
+                    let trace = Trace::new(announced.observers());
+                    self.other(self.db).traced(Some(&trace)).expire_exactly(key.hash, entry);
+                }
+            }
+        }
+    }
+
+    /// Swaps an expired word to dead; a node under its latch, where its deadline is looked at again.
+    pub(super) fn expire_exactly(&self, hash: u64, entry: &Entry) -> bool {
+        let word = entry.load();
+        // SAFETY: loaded under the guard.
+        if word.is_dead() || !is_past(unsafe { word.expire_at() }, self.now) {
+            return false;
+        }
+        if !word.is_node() {
+            return self.end(hash, entry, word, true);
+        }
+        // SAFETY: loaded under the guard, and a node.
+        let node = unsafe { word.node() };
+        let held = node.latch().write();
+        let ended = is_past(node.expire_at(), self.now) && entry.swap(word, Word::DEAD) == Swap::Done;
+        drop(held);
+        if ended {
+            self.ended(hash, entry, word, true);
+        }
+        ended
     }
 }

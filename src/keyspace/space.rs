@@ -5,7 +5,7 @@
 
 use super::Keyspace;
 use super::entry::{Entry, Swap};
-use super::gate::{Announced, Closed, Stripe, stripe_of};
+use super::gate::{Stripe, stripe_of};
 use super::observe::Trace;
 use super::reclaim::retire_word;
 use super::table::{Insert, Table};
@@ -53,7 +53,7 @@ pub struct Space<'g> {
     pub(super) lane: usize,
     /// Unix time in milliseconds, the same for all of a command.
     pub now: u64,
-    access: Access,
+    pub(super) access: Access,
     /// Whether reads move the access clock.
     touches: bool,
     /// Whom to tell what is changed, if anybody wants to hear of it.
@@ -455,10 +455,21 @@ impl<'g> Space<'g> {
     }
 
     /// Puts a word that means the same in the place of what a read saw, if the gate lets us and the slot still holds
-    /// it: such as a value with something remembered. Done or not, nobody is told anything else, but who watches the key, as in Redis. A deadline stays the
-    /// caller's business, and nodes remember by themselves.
+    /// it: such as a value with something remembered. Only who watches the key hears of it, as in Redis. A deadline
+    /// stays the caller's business, and nodes remember by themselves.
     pub fn refine(&self, key: Key<'_>, seen: &Live<'_>, new: OwnedWord) {
-        let Ok(_announced) = self.enter(&key) else { return };
+        match self.access {
+            Access::Writing => self.refine_announced(key, seen, new),
+            Access::Reading => {
+                if let Ok(announced) = self.keyspace.gate.announce(self.lane, key.stripe()) {
+                    let trace = Trace::new(announced.observers());
+                    self.other(self.db).traced(Some(&trace)).refine_announced(key, seen, new);
+                }
+            }
+        }
+    }
+
+    fn refine_announced(&self, key: Key<'_>, seen: &Live<'_>, new: OwnedWord) {
         if !seen.word.is_node() && seen.entry.swap(seen.word, new.word()) == Swap::Done {
             self.replaced(key.bytes, seen.word, new.into_word());
         }
@@ -510,7 +521,7 @@ impl<'g> Space<'g> {
     }
 
     /// Swaps a word to dead; whether this call did it.
-    fn end(&self, hash: u64, entry: &Entry, word: Word, expired: bool) -> bool {
+    pub(super) fn end(&self, hash: u64, entry: &Entry, word: Word, expired: bool) -> bool {
         let done = entry.swap(word, Word::DEAD) == Swap::Done;
         if done {
             self.ended(hash, entry, word, expired);
@@ -519,7 +530,7 @@ impl<'g> Space<'g> {
     }
 
     /// Accounts for a key whose slot this thread swapped from `word` to dead.
-    fn ended(&self, hash: u64, entry: &Entry, word: Word, expired: bool) {
+    pub(super) fn ended(&self, hash: u64, entry: &Entry, word: Word, expired: bool) {
         self.table.count(self.lane, -1);
         // SAFETY: readable under the guard.
         self.count_deadlines(unsafe { word.expire_at() }, NO_EXPIRY);
@@ -533,45 +544,6 @@ impl<'g> Space<'g> {
         self.table.unlink(hash, entry, self.guard);
         // SAFETY: the caller's swap unlinked it.
         unsafe { retire_word(word, self.guard) }
-    }
-
-    /// Ends a key whose deadline is past, if the gate lets us; nobody can tell whether it happens now or later.
-    #[cold]
-    pub(super) fn expire(&self, key: Key<'_>, entry: &Entry) {
-        if !self.keyspace.holds_expiry(self.now)
-            && let Ok(_announced) = self.enter(&key)
-        {
-            self.expire_exactly(key.hash, entry);
-        }
-    }
-
-    /// Announces the key's stripe if the command only reads; what writes has been announced.
-    fn enter(&self, key: &Key<'_>) -> Result<Option<Announced<'_>>, Closed> {
-        match self.access {
-            Access::Writing => Ok(None),
-            Access::Reading => self.keyspace.gate.announce(self.lane, key.stripe()).map(Some),
-        }
-    }
-
-    /// Swaps an expired word to dead; a node under its latch, where its deadline is looked at again.
-    pub(super) fn expire_exactly(&self, hash: u64, entry: &Entry) -> bool {
-        let word = entry.load();
-        // SAFETY: loaded under the guard.
-        if word.is_dead() || !is_past(unsafe { word.expire_at() }, self.now) {
-            return false;
-        }
-        if !word.is_node() {
-            return self.end(hash, entry, word, true);
-        }
-        // SAFETY: loaded under the guard, and a node.
-        let node = unsafe { word.node() };
-        let held = node.latch().write();
-        let ended = is_past(node.expire_at(), self.now) && entry.swap(word, Word::DEAD) == Swap::Done;
-        drop(held);
-        if ended {
-            self.ended(hash, entry, word, true);
-        }
-        ended
     }
 
     /// The word for long text that was received in a buffer of its own.

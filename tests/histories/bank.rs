@@ -82,7 +82,7 @@ fn run(server: &TestServer, ways: &[Way]) -> (usize, usize, usize) {
         for in_transaction in [false, true] {
             s.spawn(move || {
                 let mut wire = Wire::new(server.port);
-                while began.elapsed() < LASTS && !(wrong.load(Ordering::Relaxed) > 0) {
+                while began.elapsed() < LASTS && wrong.load(Ordering::Relaxed) == 0 {
                     let total = match in_transaction {
                         false => sum(&wire.one(&format!("MGET {}", accounts().join(" ")))),
                         true => sum_in_transaction(&mut wire),

@@ -29,21 +29,20 @@ use super::state::{Server, unix_ms};
 use super::table::{Command, Flags, registry};
 use super::transaction::{self, Admission};
 use super::{container, error, pubsub};
+use crate::keyspace::Access;
 use crate::keyspace::bucket::Bucket;
 use crate::keyspace::entry::Entry;
 pub use crate::keyspace::gate::Closed;
-use crate::keyspace::gate::{Section, Snapshot, stripe_of};
-use crate::keyspace::observe::Trace;
+use crate::keyspace::gate::{Snapshot, stripe_of};
 use crate::keyspace::reclaim::collect_if_due;
 use crate::keyspace::table::{Table, prefetch};
-use crate::keyspace::{Access, Key};
 use crate::limits::REPLIES_PENDING;
 use crate::protocol::args::Args;
 use crate::protocol::decoder::Decoder;
 use crate::protocol::reply::{Mark, Output, Reply};
 use crate::sync::epoch::pin;
 pub use run::Alone;
-use run::{Run, answer_unknown};
+use run::{Entrance, Run, answer_unknown};
 
 /// Commands whose lookups overlap. More of them would push each other's lines out of the first-level cache.
 const WINDOW: usize = 64;
@@ -136,39 +135,6 @@ impl Single {
     #[inline]
     fn waiting(waits: bool) -> Single {
         if waits { Single::NeedsSection } else { Single::Done }
-    }
-}
-
-/// What a call finds around it.
-#[derive(Clone, Copy)]
-struct Entrance<'a> {
-    /// Whether its keys are its own.
-    access: Access,
-    /// The section it runs in, if any.
-    section: Option<&'a Section<'a>>,
-    /// Where its changes are reported, if anybody wants to hear of them.
-    trace: Option<&'a Trace>,
-    /// The first key with the number of its argument, as the batch looked it up.
-    first_key: Option<(usize, Key<'a>)>,
-}
-
-impl<'a> Entrance<'a> {
-    fn open(access: Access) -> Entrance<'a> {
-        Entrance { access, section: None, trace: None, first_key: None }
-    }
-
-    fn section(section: &'a Section<'a>) -> Entrance<'a> {
-        Entrance {
-            access: Access::Writing,
-            section: Some(section),
-            trace: Some(section.trace()),
-            first_key: None,
-        }
-    }
-
-    #[inline]
-    fn key(access: Access, first_key: (usize, Key<'a>)) -> Entrance<'a> {
-        Entrance { access, section: None, trace: None, first_key: Some(first_key) }
     }
 }
 

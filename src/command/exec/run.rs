@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 
-use super::{ABANDONED, CLOSED_SPINS, Entrance, Prepared, Ran, Single, UNTIMED, Wait};
+use super::{ABANDONED, CLOSED_SPINS, Prepared, Ran, Single, UNTIMED, Wait};
 use crate::command::blocking::{self, Block, Served};
 use crate::command::client::{Client, NO_COMMAND};
 use crate::command::nested::{Call, Caller};
@@ -29,6 +29,39 @@ pub enum Alone {
     Closed(Closed),
     /// It must wait until CLIENT PAUSE is over.
     Paused,
+}
+
+/// What a call finds around it.
+#[derive(Clone, Copy)]
+pub(super) struct Entrance<'a> {
+    /// Whether its keys are its own.
+    access: Access,
+    /// The section it runs in, if any.
+    section: Option<&'a Section<'a>>,
+    /// Where its changes are reported, if anybody wants to hear of them.
+    trace: Option<&'a Trace>,
+    /// The first key with the number of its argument, as the batch looked it up.
+    first_key: Option<(usize, Key<'a>)>,
+}
+
+impl<'a> Entrance<'a> {
+    pub(super) fn open(access: Access) -> Entrance<'a> {
+        Entrance { access, section: None, trace: None, first_key: None }
+    }
+
+    pub(super) fn section(section: &'a Section<'a>) -> Entrance<'a> {
+        Entrance {
+            access: Access::Writing,
+            section: Some(section),
+            trace: Some(section.trace()),
+            first_key: None,
+        }
+    }
+
+    #[inline]
+    pub(super) fn key(access: Access, first_key: (usize, Key<'a>)) -> Entrance<'a> {
+        Entrance { access, section: None, trace: None, first_key: Some(first_key) }
+    }
 }
 
 /// Everything that is the same for the commands of one run.
@@ -255,10 +288,10 @@ impl Run<'_> {
         client: &mut Client,
         args: Args<'_>,
         command: &'static Command,
-        block: Block,
+        block: Box<Block>,
     ) -> Wait {
         let id = usize::from(client.last_command);
-        blocking::wait(self.server, client, &Call { id, command, args }, block);
+        blocking::wait(self.server, client, &Call { id, command, args }, *block);
         Wait::Blocked
     }
 

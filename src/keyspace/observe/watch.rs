@@ -43,12 +43,12 @@ impl Watcher {
 /// The watchers of one key.
 type Watching = Vec<Arc<Watcher>>;
 
-/// The watched keys of one stripe, with their databases' numbers.
-type Keys = HashMap<(usize, Box<[u8]>), Watching>;
+/// A key with its database's number.
+type Name = (usize, Box<[u8]>);
 
 /// Watched keys by stripe; a stripe without any is not there.
 #[derive(Default)]
-struct Shard(HashMap<Stripe, Keys>);
+struct Shard(HashMap<Stripe, HashMap<Name, Watching>>);
 
 /// All watched keys.
 pub struct Watches {
