@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering, Ordering::Relaxed};
 use std::sync::mpsc::{Sender, channel};
 use std::time::{Duration, Instant};
 
@@ -18,8 +19,8 @@ enum Heavy {
 
 /// What is on its way to the background thread: see [`pending`].
 static QUEUE: OnceLock<Sender<Heavy>> = OnceLock::new();
-static PENDING: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
-static FREED: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
+static PENDING: AtomicU64 = AtomicU64::new(0);
+static FREED: AtomicU64 = AtomicU64::new(0);
 
 /// Retirements after which a thread collects. A collection frees eight bags of up to 64 objects and seals the bag
 /// that is being filled, however empty; half of what eight full bags hold leaves room for that.
@@ -92,11 +93,14 @@ pub unsafe fn retire_word(word: Word, guard: &Guard) {
     // SAFETY: still readable under the caller's guard.
     let bytes = unsafe { word.heap_bytes() };
     memory::retired(bytes);
+    // SAFETY: as above.
+    let large = unsafe { word.is_large() };
+    PENDING.fetch_add(u64::from(large), Relaxed);
     // SAFETY: unlinked once, by the caller; readers hold guards until this runs.
     unsafe {
         retire(guard, move || {
             memory::reclaimed(bytes);
-            if word.is_large() { in_background(Heavy::Value(word)) } else { word.free() }
+            if large { in_background(Heavy::Value(word)) } else { word.free() }
         });
     }
 }
@@ -104,6 +108,7 @@ pub unsafe fn retire_word(word: Word, guard: &Guard) {
 /// Retires a whole table, which nothing points to any more.
 pub fn retire_table(table: *mut Table, guard: &Guard) {
     let address = table.expose_provenance();
+    PENDING.fetch_add(1, Relaxed);
     // SAFETY: the caller unlinked the table, which came from a box; readers hold guards until this runs.
     unsafe {
         retire(guard, move || {
@@ -115,7 +120,6 @@ pub fn retire_table(table: *mut Table, guard: &Guard) {
 }
 
 fn in_background(heavy: Heavy) {
-    use std::sync::atomic::Ordering::Relaxed;
     let queue = QUEUE.get_or_init(|| {
         let (sender, receiver) = channel::<Heavy>();
         std::thread::Builder::new()
@@ -123,14 +127,14 @@ fn in_background(heavy: Heavy) {
             .spawn(move || {
                 for heavy in receiver {
                     free(heavy);
-                    PENDING.fetch_sub(1, Relaxed);
+                    // Counted first: whoever sees that nothing is pending sees that it was freed.
                     FREED.fetch_add(1, Relaxed);
+                    PENDING.fetch_sub(1, Ordering::Release);
                 }
             })
             .expect("the system can start a thread");
         sender
     });
-    PENDING.fetch_add(1, Relaxed);
     queue.send(heavy).unwrap_or_else(|unsent| free(unsent.0));
 }
 
@@ -142,12 +146,12 @@ fn free(heavy: Heavy) {
     }
 }
 
-/// Objects that wait for the background thread.
+/// Unlinked objects that are for the background thread, whether or not it may have them already.
 pub fn pending() -> u64 {
-    PENDING.load(std::sync::atomic::Ordering::Relaxed)
+    PENDING.load(Ordering::Acquire)
 }
 
 /// Objects that the background thread has freed.
 pub fn freed() -> u64 {
-    FREED.load(std::sync::atomic::Ordering::Relaxed)
+    FREED.load(Relaxed)
 }

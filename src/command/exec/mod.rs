@@ -322,9 +322,7 @@ impl Worker {
             self.run_one(run, table, client, args, prepared, out)?;
         }
         // What a client listens to is pushed, and no reply.
-        let pushes = prepared
-            .command
-            .is_some_and(|(_, command)| pubsub::answers_by_pushing(command) && command.accepts(args.len()));
+        let pushes = prepared.command.is_some_and(|(_, known)| pubsub::answers_by_pushing(known, args));
         if muted && client.replies.end() && !pushes {
             out.rollback(mark);
         }

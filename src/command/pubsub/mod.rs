@@ -18,6 +18,7 @@ use bytes::Bytes;
 use super::Ctx;
 use super::client::Client;
 use super::table::{Categories, Command, Flags};
+use crate::protocol::args::Args;
 
 const P: Categories = Categories::PUBSUB;
 const LISTEN: Flags = Flags::PUBSUB.union(Flags::NOSCRIPT).union(Flags::LOADING).union(Flags::STALE);
@@ -37,9 +38,10 @@ pub(in crate::command) const COMMANDS: &[Command] = &[
     Command::container("pubsub", inspect::COMMANDS).docs("pubsub", "2.8.0", "Contains the commands about subscriptions.", "Depends on the subcommand.", ""),
 ];
 
-/// Whether the command answers with messages, which a client gets that has said CLIENT REPLY OFF too.
-pub(super) fn answers_by_pushing(command: &Command) -> bool {
-    command.flags.contains(Flags::PUBSUB) && command.name.ends_with("subscribe")
+/// Whether the call answers with messages, which a client gets that has said CLIENT REPLY OFF too.
+pub(super) fn answers_by_pushing(command: &Command, args: Args<'_>) -> bool {
+    let listens = command.flags.contains(Flags::PUBSUB) && command.name.ends_with("subscribe");
+    listens && command.accepts(args.len())
 }
 
 /// Whether a client that listens in RESP2 may run the command: replies and messages cannot be told apart there.
