@@ -18,6 +18,7 @@
 //! | [`command`] | the table of commands, the executor, a file or folder per family |
 //! | [`keyspace`] | the gate, the table of keys, liveness, counts, expiry |
 //! | [`value`] | how values are held |
+//! | [`rdb`] | values as Redis serializes them |
 //! | [`lua`] | the interpreter of scripts: its sandbox, its limits, Redis's libraries |
 //! | [`config`] | redis.conf, the command line, CONFIG |
 //! | [`sync`] | every atomic and fence: the standard library's, or loom's in the models |
@@ -53,5 +54,6 @@ pub mod lua;
 pub mod memory;
 pub mod net;
 pub mod protocol;
+pub mod rdb;
 pub mod sync;
 pub mod value;

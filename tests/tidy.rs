@@ -26,8 +26,9 @@ type Ratchet = &'static [(&'static str, usize)];
 /// What a layer may import besides itself and the shared files.
 const LAYERS: &[(&str, &[&str])] = &[
     ("net", &["command", "protocol"]),
-    ("command", &["protocol", "keyspace", "value", "lua"]),
+    ("command", &["protocol", "keyspace", "rdb", "value", "lua"]),
     ("keyspace", &["value"]),
+    ("rdb", &["value"]),
     ("protocol", &[]),
     ("value", &[]),
     ("lua", &[]),

@@ -23,6 +23,7 @@ pub mod nested;
 pub mod notify;
 pub mod pause;
 pub mod pubsub;
+pub mod rdb;
 pub mod script;
 pub mod server;
 pub mod set;
@@ -52,6 +53,7 @@ pub(crate) const FAMILIES: &[&[Command]] = &[
     string::COMMANDS,
     key::COMMANDS,
     expire::COMMANDS,
+    rdb::COMMANDS,
     set::COMMANDS,
     sort::COMMANDS,
     bitmap::COMMANDS,

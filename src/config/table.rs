@@ -291,7 +291,7 @@ pub static DIRECTIVES: &[Directive] = &[
     // Redis's default is `3600 1 300 100 60 10000`; nothing is saved here, and CONFIG GET says so.
     later("save", Save, ""),
     later("dbfilename", Text(dump_name), "dump.rdb").protected(),
-    later("rdbcompression", Bool, "yes"),
+    read("rdbcompression", Bool, "yes"),
     later("rdbchecksum", Bool, "yes").fixed(),
     later("rdb-del-sync-files", Bool, "no"),
     later("rdb-save-incremental-fsync", Bool, "yes"),

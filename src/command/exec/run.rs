@@ -278,20 +278,14 @@ impl Run<'_> {
     ) -> Result<(), Wait> {
         match self.call(client, args, command, Entrance::open(Access::Reading), out) {
             (_, None) => Ok(()),
-            (_, Some(block)) => Err(self.wait(client, args, command, block)),
+            (_, Some(block)) => Err(self.wait(client, args, command, *block)),
         }
     }
 
     #[cold]
-    fn wait(
-        &self,
-        client: &mut Client,
-        args: Args<'_>,
-        command: &'static Command,
-        block: Box<Block>,
-    ) -> Wait {
+    fn wait(&self, client: &mut Client, args: Args<'_>, command: &'static Command, block: Block) -> Wait {
         let id = usize::from(client.last_command);
-        blocking::wait(self.server, client, &Call { id, command, args }, *block);
+        blocking::wait(self.server, client, &Call { id, command, args }, block);
         Wait::Blocked
     }
 
@@ -309,7 +303,7 @@ impl Run<'_> {
             return Ran::Strayed;
         }
         if let Some(block) = block {
-            self.wait(client, args, command, block);
+            self.wait(client, args, command, *block);
             return Ran::Waits;
         }
         if section.trace().has_changed() {

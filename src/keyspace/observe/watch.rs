@@ -63,7 +63,7 @@ impl Default for Watches {
 
 impl Watches {
     fn with<R>(&self, stripe: Stripe, work: impl FnOnce(&mut Shard) -> R) -> R {
-        let shard = &self.shards[usize::from(stripe.0) % SHARDS];
+        let shard = &self.shards[usize::from(stripe.0) % self.shards.len()];
         work(&mut shard.lock().expect("no panic under this lock"))
     }
 

@@ -15,7 +15,7 @@ pub enum Width {
 
 impl Width {
     /// The least width that holds `int`.
-    fn of(int: i64) -> Width {
+    pub fn of(int: i64) -> Width {
         if i16::try_from(int).is_ok() {
             Width::Two
         } else if i32::try_from(int).is_ok() {

@@ -174,7 +174,7 @@ fn encode(mut length: usize) -> ([u8; LENGTH], usize) {
     (bytes, at + 1)
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(sockudo_loom)))]
 mod tests {
     use super::*;
 

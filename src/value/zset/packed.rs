@@ -116,7 +116,7 @@ pub(super) fn remove_ranks(run: &mut Vec<u8>, ranks: Range<usize>) {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(sockudo_loom)))]
 mod tests {
     use super::*;
 

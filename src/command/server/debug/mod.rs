@@ -42,6 +42,7 @@ pub(super) fn debug(ctx: &mut Ctx<'_>) {
         (b"digest-value", 2..) => digest::values(ctx),
         (b"object", 3) => object::describe(ctx),
         (b"populate", 3..=5) => populate(ctx),
+        (b"reload", 2) => crate::command::rdb::reload(ctx),
         (b"config-rewrite-force-all", 2) => rewrite_all(ctx),
         (b"help", 2) => help(ctx),
         _ => {
@@ -139,6 +140,8 @@ fn help(ctx: &mut Ctx<'_>) {
             "PROTOCOL <type>",
             "    Answer with an example of the type: string, integer, double, bignum, null,",
             "    array, set, map, attrib, push, verbatim, true, false.",
+            "RELOAD",
+            "    Serialize every value and read it back in its place.",
             "SET-ACTIVE-EXPIRE <0|1>",
             "    Stop or resume looking for keys that fell due.",
             "SLEEP <seconds>",
