@@ -198,15 +198,32 @@ fn use_it(c: &mut Connection, traffic: &[u8], body: &[u8]) -> bool {
     true
 }
 
+/// Damages two to five bytes, a few hundred times, always the same ones.
+fn several_bytes(c: &mut Connection, traffic: &[u8], body: &[u8]) {
+    let mut state = 1u64;
+    let mut random = move |below: usize| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) as usize % below
+    };
+    for _ in 0..300 {
+        let mut damaged = body.to_vec();
+        for _ in 0..2 + random(4) {
+            damaged[random(body.len())] = random(256) as u8;
+        }
+        use_it(c, traffic, &damaged);
+    }
+}
+
 #[test]
-fn no_damage_of_one_byte_does_harm() {
+fn no_damage_does_harm() {
     let server = start();
     let mut c = server.client();
     let words = |text: &&str| common::encode(&text.split(' ').collect::<Vec<_>>());
     let traffic: Vec<u8> = TRAFFIC.iter().flat_map(words).collect();
     let mut accepted = 0;
-    for payload in small_payloads(&mut c) {
-        let body = body(&payload);
+    let payloads = small_payloads(&mut c);
+    for payload in &payloads {
+        let body = body(payload);
         assert!(use_it(&mut c, &traffic, body), "{}", body.escape_ascii());
         for at in 0..body.len() {
             assert!(!use_it(&mut c, &traffic, &body[..at]), "cut at {at}: {}", body.escape_ascii());
@@ -218,5 +235,47 @@ fn no_damage_of_one_byte_does_harm() {
         }
     }
     assert!(accepted > 100, "{accepted}");
+    for payload in &payloads {
+        several_bytes(&mut c, &traffic, body(payload));
+    }
     assert_eq!(line::<String>(&mut c, "PING"), "PONG");
+}
+
+/// A stream of one listpack, whose entries share a name of `length` bytes and have values of none.
+fn stream_of_one_name(length: u16, entries: u16) -> Vec<u8> {
+    /// An integer in two bytes, and the length of that behind it.
+    fn int(int: u16) -> [u8; 4] {
+        let [low, high] = int.to_le_bytes();
+        [0xf1, low, high, 3]
+    }
+    let head = [&int(entries)[..], b"\x00\x01\x01\x01\xf0", &u32::from(length).to_le_bytes()].concat();
+    let mut pack = [&[0; 6][..], &head, &vec![b'n'; length.into()]].concat();
+    let behind = u32::from(length) + 5;
+    pack.extend([behind >> 14, behind >> 7 & 0x7f | 0x80, behind & 0x7f | 0x80].map(|byte| byte as u8));
+    pack.extend(b"\x00\x01");
+    for at in 0..entries {
+        pack.extend([&b"\x02\x01\x00\x01"[..], &int(at), b"\x80\x01\x04\x01"].concat());
+    }
+    pack.push(0xff);
+    let size = pack.len() as u32;
+    pack[..4].copy_from_slice(&size.to_le_bytes());
+    pack[4..6].copy_from_slice(&u16::MAX.to_le_bytes());
+    let number = |number: u32| [&b"\x80"[..], &number.to_be_bytes()].concat();
+    let (size, len, last) = (number(size), number(entries.into()), number(u32::from(entries) - 1));
+    // The listpack's id is 1-0, and there are no groups.
+    let id = b"\x0f\x01\x10\0\0\0\0\0\0\0\x01\0\0\0\0\0\0\0\0";
+    sealed(&[&id[..], &size, &pack, &len, b"\x01", &last, b"\x00"].concat(), 10)
+}
+
+/// Names that are stored once must not be stored with every entry.
+#[test]
+fn shared_names_stay_shared() {
+    let server = start();
+    let mut c = server.client();
+    let payload = stream_of_one_name(20_000, 20_000);
+    let before = server.resident();
+    restore(&mut c, "k", &payload).expect("it is whole");
+    assert_eq!(line::<usize>(&mut c, "XLEN k"), 20_000);
+    let grown = server.resident().saturating_sub(before);
+    assert!(grown < 40 << 20, "{} bytes became {grown}", payload.len());
 }

@@ -174,6 +174,8 @@ fn reload_keeps_everything() {
         "HPEXPIREAT hash-timed 4102444800000 FIELDS 1 a",
         "HPEXPIREAT hash-large 4102444800000 FIELDS 1 field:7",
         "HPEXPIREAT hash-large 4102444800005 FIELDS 1 field:8",
+        // One entry is pending and nobody's.
+        "XNACK stream workers SILENT IDS 1 1-1",
     ] {
         let _: Value = line(&mut c, text);
     }
