@@ -211,7 +211,7 @@ pub fn load(reader: &mut Reader<'_>, kind: u8, limits: Limits) -> Checked<Stream
     for _ in 0..reader.count(2)? {
         let first = text_id(reader)?;
         let pack = reader.text()?;
-        load_node(&mut stream, first, entries(&pack)?, &mut words, limits)?;
+        load_node(&mut stream, first, &pack, &mut words, limits)?;
     }
     load_counters(reader, &mut stream, kind)?;
     for _ in 0..reader.count(6)? {
@@ -235,17 +235,13 @@ fn load_id(reader: &mut Reader<'_>) -> Checked<Id> {
 }
 
 /// Appends the entries of a listpack, all of whose claims about itself must be true.
-fn load_node(
-    log: &mut Log,
-    first: Id,
-    mut pack: Entries<'_>,
-    words: &mut Words,
-    limits: Limits,
-) -> Checked<()> {
+fn load_node(log: &mut Log, first: Id, bytes: &[u8], words: &mut Words, limits: Limits) -> Checked<()> {
+    let mut pack = entries(bytes)?;
     let (live, deleted) = (pack.need_count()?, pack.need_count()?);
     ensure(live + deleted > 0)?;
     let names: Vec<Item<'_>> = (0..pack.need_count()?).map(|_| pack.need()).collect::<Checked<_>>()?;
     ensure(pack.need_int()? == 0)?;
+    let limits = sharing(&names, bytes.len(), limits);
     let mut found = [0, 0];
     for _ in 0..live + deleted {
         let flags = pack.need_int()?;
@@ -261,20 +257,27 @@ fn load_node(
     ensure(found == [live, deleted] && pack.next().is_none())
 }
 
+/// The limits of the blocks for a listpack of `size` bytes. Names that are long for a block would be stored with every
+/// entry: then one block takes the whole listpack, so that what is read is never much longer than its bytes.
+fn sharing(names: &[Item<'_>], size: usize, limits: Limits) -> Limits {
+    let long = names.iter().map(|name| name.text_len()).sum::<usize>() > limits.bytes / 4;
+    match limits.bytes {
+        0 => limits,
+        bytes if long => Limits { bytes: bytes.saturating_add(2 * size), ..limits },
+        _ => limits,
+    }
+}
+
 fn load_words(pack: &mut Entries<'_>, flags: i64, names: &[Item<'_>], words: &mut Words) -> Checked<()> {
     ensure(flags & !(DELETED | SAME_NAMES) == 0)?;
     words.clear();
     let same = flags & SAME_NAMES != 0;
     let count = if same { names.len() } else { pack.need_count()? };
-    if same {
-        for name in names {
-            words.push(*name);
-            words.push(pack.need()?);
-        }
-    } else {
-        for _ in 0..2 * count {
-            words.push(pack.need()?);
-        }
+    let mut shared = same.then_some(names.iter()).into_iter().flatten();
+    for _ in 0..count {
+        let name = shared.next().map_or_else(|| pack.need(), |name| Ok(*name))?;
+        words.push(name);
+        words.push(pack.need()?);
     }
     // Flags and the two halves of the distance; names and their number only where they are the entry's own.
     let items = if same { 3 + count } else { 4 + 2 * count };
