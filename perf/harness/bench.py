@@ -14,6 +14,27 @@ SLOW_RATES = {1: 40_000, 16: 300_000, 100: 600_000}
 TIMEOUT_SECONDS = 300
 
 
+# A list that redis-benchmark's own tests leave alone, for loads that read ranges.
+RANGED = "ranged"
+RANGED_ELEMENTS = 1000
+KEY = "key:__rand_int__"
+
+# The end of redis-benchmark's command line for each load; -r and -d come on top.
+COMMANDS = {
+    name: ["-t", name]
+    for name in ("get", "set", "lpush", "rpush", "lpop", "rpop", "sadd", "hset", "spop", "zadd", "mset")
+}
+COMMANDS |= {
+    "incr": ["incr", "hotkey"],
+    "lrange_100": ["lrange", RANGED, "0", "99"],
+    "lrange_600": ["lrange", RANGED, "0", "599"],
+    "mget": ["mget", *[KEY] * 10],
+    "xadd": ["xadd", "stream", "*", "field", "xxx", "other", "xxx"],
+    "pfadd": ["pfadd", "sketch", "__rand_int__"],
+    "pfcount": ["pfcount", "sketch"],
+}
+
+
 class Load:
     """What the clients send: command, pipeline depth, number of clients."""
 
@@ -25,8 +46,8 @@ class Load:
     @classmethod
     def parse(cls, text):
         """'get-p16' or 'get-p1-c1000' -> Load."""
-        match = re.fullmatch(r"(get|set|incr)-p([1-9]\d*)(?:-c([1-9]\d*))?", text.strip().lower())
-        if not match:
+        match = re.fullmatch(r"(\w+)-p([1-9]\d*)(?:-c([1-9]\d*))?", text.strip().lower())
+        if not match or match.group(1) not in COMMANDS:
             raise Failure(f"load '{text}' is not of the form get-p16, set-p100, incr-p16 or get-p1-c1000")
         command, depth, clients = match.groups()
         return cls(command, int(depth), int(clients or 50))
@@ -44,9 +65,7 @@ class Load:
 
     def arguments(self, keyspace):
         """The end of redis-benchmark's command line."""
-        if self.command == "incr":
-            return ["incr", "hotkey"]
-        return ["-t", self.command, "-r", str(keyspace), "-d", "3"]
+        return ["-r", str(keyspace), "-d", "3", *COMMANDS[self.command]]
 
     def requests(self, rate, seconds):
         """About `seconds` worth of requests, in whole pipelines of every client: redis-benchmark
