@@ -406,3 +406,45 @@ fn what_was_written_before_straying_is_undone() {
     c.command(&["EVAL", script, "2", "a", "b"]);
     c.expect("*2\r\n$1\r\n2\r\n:1\r\n");
 }
+
+// -- what Redis's own suite found -----------------------------------------------------------------------------------
+
+/// Lua's own `unpack` counts in an `int`: a range of 2^31 and more overflowed the check of its stack, and the process.
+#[test]
+fn unpack_of_more_than_an_int_counts_is_an_error() {
+    let server = TestServer::start();
+    let mut c = server.raw();
+    for range in
+        ["-2,2147483647", "0,2147483647", "-2147483648,-2", "-2147483648", "1,2147483647"]
+    {
+        let got = line(&mut c, &format!("return {{unpack({{1,2,3}},{range})}}"));
+        assert!(got.contains("too many results to unpack"), "{range}: {got}");
+    }
+    check(&mut c, "return {unpack({1,2,3},-1,-2)}", "*0\r\n");
+    check(&mut c, "return {unpack({1,2,3},2)}", "*2\r\n:2\r\n:3\r\n");
+    check(&mut c, "return select('#',unpack({1,2,3},-1,5))", ":7\r\n");
+    check(&mut c, "return {unpack({1,2,3},'2','3')}", "*2\r\n:2\r\n:3\r\n");
+    assert!(
+        line(&mut c, "return unpack(nil,'x')")
+            .contains("bad argument #1 to 'unpack' (table expected, got nil)")
+    );
+}
+
+/// PUBLISH and PFCOUNT change nothing of their caller's, but are sent to replicas: CLIENT PAUSE WRITE lets read-only
+/// scripts run, so these may not.
+#[test]
+fn read_only_scripts_may_not_run_what_is_replicated() {
+    let server = TestServer::start();
+    let mut c = server.raw();
+    for call in ["'publish','channel','message'", "'pfcount','key'"] {
+        let script = format!("return redis.call({call})");
+        c.command(&["EVAL_RO", &script, "0"]);
+        let got = c.read_line();
+        assert!(
+            got.starts_with("-ERR Write commands are not allowed from read-only scripts. script:"),
+            "{got}"
+        );
+        assert_eq!(line(&mut c, &format!("#!lua flags=no-writes\n{script}"))[..30], got[..30]);
+        check(&mut c, &script, ":0\r\n");
+    }
+}

@@ -218,7 +218,7 @@ impl Run<'_> {
         if flags.contains(Flags::NOSCRIPT) {
             return Err("ERR This Redis command is not allowed from script");
         }
-        if self.read_only && flags.contains(Flags::WRITE) {
+        if self.read_only && flags.intersects(Flags::WRITE | Flags::MAY_REPLICATE) {
             return Err("ERR Write commands are not allowed from read-only scripts.");
         }
         let short = self.out_of_memory && !self.flags.contains(ScriptFlags::ALLOW_OOM);
