@@ -161,7 +161,10 @@ impl Run<'_> {
     pub(super) fn command(&self, stack: &mut Stack<'_>) -> Result<Answer, Raised> {
         let mut buffers = self.buffers.borrow_mut();
         let (words, out) = &mut *buffers;
-        if let Err(text) = collect(stack, words) {
+        let collected = collect(stack, words);
+        // They may fill the stack, which the reply needs.
+        stack.set_top(0);
+        if let Err(text) = collected {
             convert::push_error(stack, text);
             return Ok(Answer::Error);
         }
