@@ -406,3 +406,84 @@ fn what_was_written_before_straying_is_undone() {
     c.command(&["EVAL", script, "2", "a", "b"]);
     c.expect("*2\r\n$1\r\n2\r\n:1\r\n");
 }
+
+// -- what Redis's own suite found -----------------------------------------------------------------------------------
+
+/// Lua's own `unpack` counts in an `int`: a range of 2^31 and more overflowed the check of its stack, and the process.
+#[test]
+fn unpack_of_more_than_an_int_counts_is_an_error() {
+    let server = TestServer::start();
+    let mut c = server.raw();
+    for range in ["-2,2147483647", "0,2147483647", "-2147483648,-2", "-2147483648", "1,2147483647"] {
+        let got = line(&mut c, &format!("return {{unpack({{1,2,3}},{range})}}"));
+        assert!(got.contains("too many results to unpack"), "{range}: {got}");
+    }
+    check(&mut c, "return {unpack({1,2,3},-1,-2)}", "*0\r\n");
+    check(&mut c, "return {unpack({1,2,3},2)}", "*2\r\n:2\r\n:3\r\n");
+    check(&mut c, "return select('#',unpack({1,2,3},-1,5))", ":7\r\n");
+    check(&mut c, "return {unpack({1,2,3},'2','3')}", "*2\r\n:2\r\n:3\r\n");
+    assert!(
+        line(&mut c, "return unpack(nil,'x')")
+            .contains("bad argument #1 to 'unpack' (table expected, got nil)")
+    );
+}
+
+/// PUBLISH and PFCOUNT change nothing of their caller's, but are sent to replicas: CLIENT PAUSE WRITE lets read-only
+/// scripts run, so these may not.
+#[test]
+fn read_only_scripts_may_not_run_what_is_replicated() {
+    let server = TestServer::start();
+    let mut c = server.raw();
+    for call in ["'publish','channel','message'", "'pfcount','key'"] {
+        let script = format!("return redis.call({call})");
+        c.command(&["EVAL_RO", &script, "0"]);
+        let got = c.read_line();
+        assert!(
+            got.starts_with("-ERR Write commands are not allowed from read-only scripts. script:"),
+            "{got}"
+        );
+        assert_eq!(line(&mut c, &format!("#!lua flags=no-writes\n{script}"))[..30], got[..30]);
+        check(&mut c, &script, ":0\r\n");
+    }
+}
+
+/// As many arguments as Lua's stack is deep left no room for the reply: a panic, and an interpreter in disorder.
+#[test]
+fn calls_with_as_many_arguments_as_there_can_be_leave_the_interpreter_whole() {
+    let server = TestServer::with(&["--threads", "1"]);
+    let mut c = server.raw();
+    let with = |call: &str| format!("local a={{}} for i=1,7999 do a[i]=1 end {call}");
+    check(&mut c, &with("return redis.call('lpush','l',unpack(a))"), ":7999\r\n");
+    check(&mut c, &with("return redis.pcall('rpush','l',unpack(a))"), ":15998\r\n");
+    for call in [
+        "redis.call('nonesuch',unpack(a))",
+        "a[1]={} return redis.call('lpush',unpack(a))",
+        "redis.sha1hex(1,unpack(a))",
+        "redis.acl_check_cmd('get',unpack(a))",
+        "redis.log(1,unpack(a))",
+        "cjson.encode(unpack(a))",
+        "struct.pack('b',unpack(a))",
+        "bit.band(1,unpack(a))",
+        "cmsgpack.pack(1,unpack(a))",
+        "loadstring(1,unpack(a))",
+        "string.format('a',unpack(a))",
+    ] {
+        for _ in 0..2 {
+            let got = line(&mut c, &with(call));
+            assert!(got.starts_with('-') || got == "$-1", "{call}: {got}");
+            assert!(!got.contains("internal error"), "{call}: {got}");
+        }
+    }
+    check(&mut c, "return 7", ":7\r\n");
+}
+
+/// A client that had the functions back would also find this directive; ours have none, and a file may say so.
+#[test]
+fn what_deprecated_functions_could_do_stays_out_of_reach() {
+    let server = TestServer::with(&["--lua-enable-deprecated-api", "no"]);
+    let mut c = server.raw();
+    for name in ["getfenv", "setfenv", "newproxy"] {
+        let got = line(&mut c, &format!("return {name}"));
+        assert!(got.contains(&format!("nonexistent global variable '{name}'")), "{got}");
+    }
+}

@@ -38,7 +38,15 @@ pub(in crate::command) const COMMANDS: &[Command] = &[
         "O(1) for each element.",
         "key [element [element ...]]",
     ),
-    Command::new("pfcount", -2, Flags::READONLY, C, &[KeySpec::range(1, -1, 1, COUNT)], pfcount).docs(
+    Command::new(
+        "pfcount",
+        -2,
+        Flags::READONLY.union(Flags::MAY_REPLICATE),
+        C,
+        &[KeySpec::range(1, -1, 1, COUNT)],
+        pfcount,
+    )
+    .docs(
         GROUP,
         SINCE,
         "Estimates how many distinct elements a HyperLogLog, or the union of several, was given.",

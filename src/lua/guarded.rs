@@ -1,4 +1,5 @@
-//! Stock functions that would write to a read-only table, or see that it is empty, behind a look at their argument.
+//! Stock functions that would write to a read-only table, or see that it is empty, or leave the bounds of their memory,
+//! behind a look at their arguments.
 //!
 //! These run as Lua's own functions do: allocations may be refused, calls may raise, and so no frame here has a
 //! destructor when it calls Lua.
@@ -32,6 +33,7 @@ pub(super) const ALL: [Wrapped; WRAPPED] = [
     wrapped(Some(c"table"), c"insert", write::<4>),
     wrapped(Some(c"table"), c"remove", write::<5>),
     wrapped(Some(c"table"), c"sort", write::<6>),
+    wrapped(None, c"unpack", unpack::<7>),
 ];
 
 /// Whether the first argument is a read-only table.
@@ -78,6 +80,25 @@ unsafe extern "C-unwind" fn write<const NUMBER: usize>(state: *mut ffi::lua_Stat
         if is_read_only(state) {
             ffi::lua_pushstring_(state, c"Attempt to modify a readonly table".as_ptr());
             ffi::lua_error(state);
+        }
+        call_stock(state, NUMBER)
+    }
+}
+
+/// `unpack`: it counts its results in C's `int`, and a range with more of them passes its check of the stack with a
+/// negative count. Such a range becomes one that the check refuses.
+unsafe extern "C-unwind" fn unpack<const NUMBER: usize>(state: *mut ffi::lua_State) -> c_int {
+    // SAFETY: as in `read`.
+    unsafe {
+        ffi::luaL_checktype(state, 1, ffi::LUA_TTABLE);
+        // The stock function cuts the numbers in the same way.
+        let first = ffi::luaL_optinteger(state, 2, 1) as c_int;
+        let length = ffi::lua_objlen(state, 1) as ffi::lua_Integer;
+        let last = ffi::luaL_optinteger(state, 3, length) as c_int;
+        if i64::from(last) - i64::from(first) >= i64::from(c_int::MAX) {
+            ffi::lua_settop(state, 1);
+            ffi::lua_pushinteger(state, 1);
+            ffi::lua_pushinteger(state, ffi::lua_Integer::from(c_int::MAX));
         }
         call_stock(state, NUMBER)
     }

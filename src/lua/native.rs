@@ -9,15 +9,21 @@ use super::shared::{Shared, shared_of};
 use super::stack::Stack;
 use super::{Native, TICK_INSTRUCTIONS};
 
+/// Values that a function of ours may have above its arguments before it reserves room itself. Lua lets a call have as
+/// many arguments as its stack is deep, and then there is no room for any.
+const ROOM: usize = 40;
+
 /// What Lua calls for every [`Native`], whose address is the closure's first upvalue.
 ///
 /// Nothing in this frame has a destructor when it raises.
 ///
+/// A function that takes as `MANY` arguments as there may be drops them before it does anything else with the stack.
+///
 /// # Safety
 /// Called by Lua only, as a closure that [`Stack::push_native`] made.
-pub(super) unsafe extern "C-unwind" fn trampoline(state: *mut ffi::lua_State) -> c_int {
+pub(super) unsafe extern "C-unwind" fn trampoline<const MANY: bool>(state: *mut ffi::lua_State) -> c_int {
     // SAFETY: Lua calls this with a state that is alive.
-    let results = unsafe { enter(state) };
+    let results = unsafe { enter(state, MANY) };
     match results {
         Some(count) => count,
         // SAFETY: the error is on top, and this frame holds nothing.
@@ -26,7 +32,7 @@ pub(super) unsafe extern "C-unwind" fn trampoline(state: *mut ffi::lua_State) ->
 }
 
 /// Runs the closure's function; none if the value on top is to be raised.
-unsafe fn enter(state: *mut ffi::lua_State) -> Option<c_int> {
+unsafe fn enter(state: *mut ffi::lua_State, many: bool) -> Option<c_int> {
     // SAFETY: the closure was made by `push_native`, so its first upvalue is the address of a `Native`; the state
     // belongs to an interpreter of ours, and Lua code runs on when this returns.
     let (function, shared, mut stack) = unsafe {
@@ -34,7 +40,10 @@ unsafe fn enter(state: *mut ffi::lua_State) -> Option<c_int> {
         (std::mem::transmute::<*mut std::ffi::c_void, Native>(address), shared_of(state), Stack::new(state))
     };
     shared.in_lua.set(false);
-    let outcome = catch_unwind(AssertUnwindSafe(|| function(&mut stack)));
+    let outcome = catch_unwind(AssertUnwindSafe(|| match many || stack.reserve(ROOM) {
+        true => function(&mut stack),
+        false => Err(stack.raise(b"stack overflow")),
+    }));
     let results = match outcome {
         Ok(Ok(count)) if !shared.doomed.get() && !shared.is_over_limit() => Some(count as c_int),
         Ok(Ok(_)) => {

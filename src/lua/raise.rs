@@ -3,12 +3,16 @@
 use std::ffi::CStr;
 
 use super::Outcome;
-use super::stack::{Raised, Stack};
+use super::stack::{ROOM, Raised, Stack};
 
 impl Stack<'_> {
     /// Raises `message` as it is.
     #[cold]
     pub fn raise(&mut self, message: &[u8]) -> Raised {
+        // Who raises needs nothing of what fills the stack.
+        if !self.reserve(ROOM as usize) {
+            self.set_top(0);
+        }
         self.push_bytes(message);
         Raised
     }

@@ -65,7 +65,7 @@ pub struct Stack<'l> {
 }
 
 /// Slots that are asked for at once.
-const ROOM: c_int = 4;
+pub(super) const ROOM: c_int = 4;
 
 impl<'l> Stack<'l> {
     /// # Safety
@@ -113,7 +113,8 @@ impl<'l> Stack<'l> {
     /// Drops all values above the first `count`, or fills up with `nil`.
     pub fn set_top(&mut self, count: usize) {
         let more = count.saturating_sub(self.top());
-        assert!(self.reserve(more), "the stack is deep");
+        // A stack that is full refuses even room for none.
+        assert!(more == 0 || self.reserve(more), "the stack is deep");
         // SAFETY: see the module; there is room.
         unsafe { ffi::lua_settop(self.state, count as c_int) };
     }
@@ -351,7 +352,7 @@ impl<'l> Stack<'l> {
         // SAFETY: see the module; the closure's upvalue is what the trampoline expects.
         unsafe {
             ffi::lua_pushlightuserdata(self.state, function as *mut c_void);
-            ffi::lua_pushcclosure(self.state, native::trampoline, 1);
+            ffi::lua_pushcclosure(self.state, native::trampoline::<false>, 1);
         }
     }
 
@@ -363,7 +364,7 @@ impl<'l> Stack<'l> {
         unsafe {
             ffi::lua_pushlightuserdata(self.state, function as *mut c_void);
             ffi::lua_insert(self.state, first as c_int);
-            ffi::lua_pushcclosure(self.state, native::trampoline, upvalues as c_int + 1);
+            ffi::lua_pushcclosure(self.state, native::trampoline::<false>, upvalues as c_int + 1);
         }
     }
 
@@ -461,6 +462,17 @@ impl<'l> Stack<'l> {
     /// Gives a function a field of the table on top.
     pub fn add_native(&mut self, name: &str, function: Native) {
         self.push_native(function);
+        self.set_field(-2, name);
+    }
+
+    /// Gives a function that first of all drops its arguments, however many, a field of the table on top.
+    pub fn add_native_of_many(&mut self, name: &str, function: Native) {
+        self.room();
+        // SAFETY: as in `push_native`.
+        unsafe {
+            ffi::lua_pushlightuserdata(self.state, function as *mut c_void);
+            ffi::lua_pushcclosure(self.state, native::trampoline::<true>, 1);
+        }
         self.set_field(-2, name);
     }
 

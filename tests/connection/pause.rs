@@ -141,3 +141,46 @@ fn nothing_ends_while_clients_are_paused() {
     c.check("GET k", "$-1\r\n");
     assert_eq!(expired(&mut c), 1);
 }
+
+/// A script counts as what it declares, by itself and in a transaction; PFCOUNT, which may be replicated, as a write.
+#[test]
+fn pause_of_writes_holds_scripts_that_do_not_promise_to_write_nothing() {
+    const READS: &str = "#!lua flags=no-writes\nreturn 1";
+    const WRITES: &str = "#!lua\nreturn 2";
+    let server = TestServer::start();
+    let (mut c, mut other) = (server.raw(), server.raw());
+    let library = "#!lua name=l\nredis.register_function{function_name='f',callback=function() return 3 end,flags={'no-writes'}}";
+    c.command(&["FUNCTION", "LOAD", library]);
+    c.expect("$1\r\nl\r\n");
+    c.command(&["SCRIPT", "LOAD", READS]);
+    c.expect("$40\r\n");
+    let sha = c.read_line();
+    let mut held: Vec<Raw> = (0..4).map(|_| server.raw()).collect();
+    held[2].check("MULTI", "+OK\r\n");
+    held[2].command(&["EVAL", WRITES, "0"]);
+    held[2].expect("+QUEUED\r\n");
+    c.check("CLIENT PAUSE 600000 WRITE", "+OK\r\n");
+    for _ in 0..2 {
+        other.command(&["EVAL", READS, "0"]);
+        other.expect(":1\r\n");
+    }
+    other.check(&format!("EVALSHA {sha} 0"), ":1\r\n");
+    other.check("FCALL f 0", ":3\r\n");
+    other.command(&["EVAL_RO", "return 4", "0"]);
+    other.expect(":4\r\n");
+    other.check("MULTI", "+OK\r\n");
+    other.command(&["EVAL", READS, "0"]);
+    other.expect("+QUEUED\r\n");
+    other.check("EXEC", "*1\r\n:1\r\n");
+    held[0].command(&["EVAL", WRITES, "0"]);
+    held[1].command(&["EVAL", "return 2", "0"]);
+    held[2].send("EXEC\r\n");
+    held[3].send("PFCOUNT k\r\n");
+    eventually(|| {
+        list(&mut c, "TYPE normal").iter().filter(|line| field(line, "flags").contains('b')).count() == 4
+    });
+    c.check("CLIENT UNPAUSE", "+OK\r\n");
+    for (client, reply) in held.iter_mut().zip([":2\r\n", ":2\r\n", "*1\r\n:2\r\n", ":0\r\n"]) {
+        client.expect(reply);
+    }
+}

@@ -352,7 +352,7 @@ impl Worker {
             run.count_refusal(Some(id), out);
             return Ok(());
         }
-        if run.paused(client, command) {
+        if run.paused(client, command, args) {
             return Err(Wait::Paused);
         }
         if admission == Admission::Queued {
@@ -391,7 +391,7 @@ impl Worker {
             run.count_refusal(Some(id), out);
             return Ok(());
         }
-        if run.holds(command) {
+        if run.holds(command) && run.paused(client, command, args) {
             return Err(Wait::Paused);
         }
         if self.offloads
@@ -496,7 +496,7 @@ impl Worker {
         out: &mut Output,
     ) -> Result<Ran, Wait> {
         let section = blocking::close(run.server, self.lane, footprint)?;
-        if run.paused(client, command) {
+        if run.paused(client, command, args) {
             return Err(Wait::Paused);
         }
         if client.ends() {

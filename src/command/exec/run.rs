@@ -136,9 +136,12 @@ impl Run<'_> {
         self.server.pause.holds(command.flags, self.now)
     }
 
-    /// [`Run::holds`], where the command may be an EXEC that is as good as what its client has queued.
-    pub(super) fn paused(&self, client: &Client, command: &Command) -> bool {
-        self.server.pause.holds(transaction::effective_flags(client, command), self.now)
+    /// [`Run::holds`], where the command may be an EXEC that is as good as what its client has queued, or a script that
+    /// is as good as what it declares.
+    pub(super) fn paused(&self, client: &Client, command: &Command, args: Args<'_>) -> bool {
+        let pause = &self.server.pause;
+        pause.active(self.now)
+            && pause.holds(transaction::effective_flags(self.server, client, command, args), self.now)
     }
 
     /// The call's key, with the entry that the batch found if it is still the key's.

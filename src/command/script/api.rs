@@ -54,8 +54,8 @@ pub(super) fn loading<'s>(stack: &mut Stack<'s>) -> Result<&'s Loading, Raised> 
 /// Pushes the table, not yet read-only.
 pub(super) fn push(stack: &mut Stack<'_>, is_script: bool) {
     stack.push_table(0, 32);
-    stack.add_native("call", call);
-    stack.add_native("pcall", pcall);
+    stack.add_native_of_many("call", call);
+    stack.add_native_of_many("pcall", pcall);
     stack.add_native("error_reply", error_reply);
     stack.add_native("status_reply", status_reply);
     stack.add_native("sha1hex", sha1hex);

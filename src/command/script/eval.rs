@@ -10,7 +10,7 @@ use super::run::{self, Ended, Job};
 use crate::command::client::Client;
 use crate::command::footprint::{Footprint, Setting};
 use crate::command::state::Server;
-use crate::command::table::Command;
+use crate::command::table::{Command, Flags};
 use crate::command::{Ctx, error};
 use crate::lua::Reference;
 use crate::lua::sha1::Hex;
@@ -99,6 +99,25 @@ pub fn is_long(server: &Server, command: &Command, args: Args<'_>) -> bool {
     script.map_or(command.name.starts_with("eval") && !command.name.contains("sha"), |script| {
         !script.pace.is_short()
     })
+}
+
+/// The flags under which a call is held back: what its script declares says whether it writes. A script that is not
+/// known, or has declared nothing, is what its command is.
+pub(in crate::command) fn effective_flags(server: &Server, command: &Command, args: Args<'_>) -> Flags {
+    let word = args.get(1).unwrap_or_default();
+    let declared = match command.name {
+        "fcall" | "fcall_ro" => server.functions.flags(word),
+        "eval" | "eval_ro" => flags::of_script(word).ok().map(|(flags, _)| flags),
+        _ => sha_of(word).and_then(|sha| server.scripts.find(&sha)).map(|script| script.flags),
+    };
+    match declared {
+        Some(flags) if !flags.contains(ScriptFlags::COMPATIBLE) => {
+            let may_write = !flags.contains(ScriptFlags::NO_WRITES);
+            let writes = if may_write { Flags::WRITE } else { Flags::empty() };
+            command.flags.difference(Flags::MAY_REPLICATE).union(writes)
+        }
+        _ => command.flags,
+    }
 }
 
 fn evaluate(ctx: &mut Ctx<'_>, read_only: bool) {

@@ -25,6 +25,7 @@ mod run;
 mod scripts;
 mod undo;
 
+pub(in crate::command) use eval::effective_flags;
 pub use eval::is_long;
 pub use function::Functions;
 pub use pool::{Lent, Pool, THREADS};

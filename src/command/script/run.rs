@@ -161,7 +161,10 @@ impl Run<'_> {
     pub(super) fn command(&self, stack: &mut Stack<'_>) -> Result<Answer, Raised> {
         let mut buffers = self.buffers.borrow_mut();
         let (words, out) = &mut *buffers;
-        if let Err(text) = collect(stack, words) {
+        let collected = collect(stack, words);
+        // They may fill the stack, which the reply needs.
+        stack.set_top(0);
+        if let Err(text) = collected {
             convert::push_error(stack, text);
             return Ok(Answer::Error);
         }
@@ -218,7 +221,7 @@ impl Run<'_> {
         if flags.contains(Flags::NOSCRIPT) {
             return Err("ERR This Redis command is not allowed from script");
         }
-        if self.read_only && flags.contains(Flags::WRITE) {
+        if self.read_only && flags.intersects(Flags::WRITE | Flags::MAY_REPLICATE) {
             return Err("ERR Write commands are not allowed from read-only scripts.");
         }
         let short = self.out_of_memory && !self.flags.contains(ScriptFlags::ALLOW_OOM);

@@ -4,7 +4,7 @@ use crate::command::client::Client;
 use crate::command::nested::Call;
 use crate::command::state::Server;
 use crate::command::table::{Command, Flags};
-use crate::command::{container, error};
+use crate::command::{container, error, script};
 use crate::log_warning;
 use crate::protocol::args::{ArgBuf, Args};
 use crate::protocol::reply::{Output, Reply};
@@ -70,9 +70,10 @@ impl Multi {
         std::mem::take(&mut self.commands)
     }
 
-    fn push(&mut self, queued: Queued) {
+    /// Queues a call that has these effective flags.
+    fn push(&mut self, queued: Queued, flags: Flags) {
         self.memory += queued.memory();
-        self.flags = Some(self.flags.unwrap_or(Flags::empty()) | queued.command.flags);
+        self.flags = Some(self.flags.unwrap_or(Flags::empty()) | flags);
         self.commands.push(queued);
         self.count += 1;
     }
@@ -97,8 +98,20 @@ pub(in crate::command) fn abort(client: &mut Client) {
     }
 }
 
-/// The flags under which a call is held back or refused: EXEC changes what its commands change.
-pub(in crate::command) fn effective_flags(client: &Client, command: &Command) -> Flags {
+/// The flags under which a call is held back: EXEC changes what its commands change, a script what it declares.
+pub(in crate::command) fn effective_flags(
+    server: &Server,
+    client: &Client,
+    command: &Command,
+    args: Args<'_>,
+) -> Flags {
+    if command.flags.contains(Flags::RUNS_SCRIPT) {
+        return script::effective_flags(server, command, args);
+    }
+    flags_with_queued(client, command)
+}
+
+fn flags_with_queued(client: &Client, command: &Command) -> Flags {
     let queued = client.multi.as_ref().and_then(|multi| multi.flags);
     match queued {
         Some(queued) if command.name == "exec" => command.flags | queued,
@@ -142,7 +155,7 @@ fn refusal(client: &Client, command: &Command, args: Args<'_>, out_of_memory: bo
     }
     // What is queued takes memory too; a transaction may still be ended.
     let ends = matches!(command.name, "exec" | "discard" | "quit" | "reset");
-    let needs_memory = !ends || effective_flags(client, command).contains(Flags::DENYOOM);
+    let needs_memory = !ends || flags_with_queued(client, command).contains(Flags::DENYOOM);
     (out_of_memory && needs_memory).then(|| error::OUT_OF_MEMORY.into())
 }
 
@@ -154,8 +167,9 @@ pub(in crate::command) fn queue(
     args: Args<'_>,
     out: &mut Output,
 ) {
+    let flags = effective_flags(server, client, command, args);
     let Some(multi) = &mut client.multi else { return };
-    multi.push(Queued { id, command, args: args.to_buf() });
+    multi.push(Queued { id, command, args: args.to_buf() }, flags);
     if multi.memory > server.config.live().client_query_buffer_limit() {
         let id = client.id;
         log_warning!("Closing client that reached max query buffer length: id={id}");

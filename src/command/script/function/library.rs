@@ -100,6 +100,11 @@ impl Functions {
         self.find(name).is_some_and(|(_, function)| !function.pace.is_short())
     }
 
+    /// What the function of this name declares.
+    pub(in crate::command::script) fn flags(&self, name: &[u8]) -> Option<ScriptFlags> {
+        self.find(name).map(|(_, function)| function.flags)
+    }
+
     /// The function of this name.
     pub(super) fn find(&self, name: &[u8]) -> Option<(Arc<Library>, Arc<Function>)> {
         self.read(|table| table.functions.get(name).cloned())
