@@ -487,3 +487,21 @@ fn what_deprecated_functions_could_do_stays_out_of_reach() {
         assert!(got.contains(&format!("nonexistent global variable '{name}'")), "{got}");
     }
 }
+
+/// Closing everything waited, on its worker, for the script to end: nobody on that worker was served, SCRIPT KILL least
+/// of all.
+#[test]
+fn flushall_beside_an_endless_script_keeps_nobody_else() {
+    let server = TestServer::with(&["--threads", "1", "--busy-reply-threshold", "200"]);
+    let (mut looping, mut flushing, mut other) = (server.raw(), server.raw(), server.raw());
+    looping.command(&["EVAL", "while true do end", "0"]);
+    std::thread::sleep(Duration::from_millis(50));
+    flushing.send("FLUSHALL\r\n");
+    other.check("SET a 1", "+OK\r\n");
+    assert!(flushing.read_line().starts_with("-BUSY "));
+    other.check("GET a", "$1\r\n1\r\n");
+    other.check("SCRIPT KILL", "+OK\r\n");
+    assert!(looping.read_line().starts_with("-ERR "));
+    flushing.check("FLUSHALL", "+OK\r\n");
+    other.check("EXISTS a", ":0\r\n");
+}

@@ -14,7 +14,8 @@
 //!    Neither closed: it may write until it becomes idle again. Else it becomes idle at once and waits.
 //! 2. A section announces itself, looks at the word for all, sets `CLOSED` on its stripes in ascending order, and
 //!    then waits until no other lane announces one of them. It owns them until it clears the bits.
-//! 3. A section over everything sets `CLOSED` on the word for all and waits until every other lane is idle.
+//! 3. A section over everything sets `CLOSED` on the word for all and waits until every other lane is idle. If another
+//!    lane stays in a section for long, such as a script's, it opens again and learns which lane it is.
 //! 4. Who meets a closed word gives back what it holds before it waits: there is no hold-and-wait, so no deadlock.
 //! 5. A reader announces nothing. It reads, and afterwards looks at both words: closed means that what it read may be
 //!    half of a section's work, so it throws the answer away and waits. Open means that every write it saw came from a
@@ -25,7 +26,6 @@
 //!    the opener clears both bits with one operation and, if it cleared `WAITERS`, takes that lock and wakes them.
 //! 8. A section may close further stripes in any order, as long as it does not wait for another section to open one:
 //!    it takes the stripe at once or learns that it cannot. It waits only for announced writers, who wait for nobody.
-//!
 //! 9. The bit of an observer is set inside a section over its stripe, and is part of the word that a writer looks at
 //!    anyway: who finds it clear cannot have missed anybody. It may be cleared at any time, because an observer that
 //!    left may be told what it does not care about any more.
@@ -66,6 +66,12 @@ const SPINS: u32 = 200;
 #[cfg(sockudo_loom)]
 const SPINS: u32 = 1;
 const SPINS_BEFORE_YIELD: u32 = 100;
+/// Looks at a lane's section before closing everything is given up: some hundred microseconds.
+#[cfg(not(sockudo_loom))]
+const PATIENCE: u32 = 2000;
+/// The models' sections all end.
+#[cfg(sockudo_loom)]
+const PATIENCE: u32 = 1 << 30;
 
 /// The stripe of a hash.
 #[inline]
@@ -85,6 +91,8 @@ pub enum Closed {
     One(Stripe),
     /// Everything.
     All,
+    /// Nothing, but this lane is in a section that lasts, while everything was to be closed.
+    Lane(usize),
 }
 
 /// Who wants to hear of writes: a set.
@@ -189,7 +197,7 @@ impl Gate {
     fn word(&self, what: Closed) -> &AtomicU32 {
         match what {
             Closed::One(stripe) => &self.stripes[usize::from(stripe.0)],
-            Closed::All => &self.all,
+            Closed::All | Closed::Lane(_) => &self.all,
         }
     }
 
@@ -273,8 +281,14 @@ impl Gate {
         let section = Section::new(self, lane, true);
         fence(Ordering::SeqCst);
         for (other, word) in self.lanes.iter().enumerate() {
-            if other != lane {
-                wait_while(|| word.load(Ordering::Acquire) & BUSY != 0);
+            let mut looks = 0;
+            while other != lane && word.load(Ordering::Acquire) & BUSY != 0 {
+                looks = u32::saturating_add(looks, 1);
+                if looks > PATIENCE && word.load(Ordering::Relaxed) & SECTION != 0 {
+                    // Dropping the section opens everything.
+                    return Err(Closed::Lane(other));
+                }
+                if looks < SPINS_BEFORE_YIELD { spin_loop() } else { yield_now() }
             }
         }
         section.trace.set_observers(self.observers());
@@ -349,7 +363,12 @@ impl Gate {
         Poll::Ready(())
     }
 
-    /// Sleeps until `what` is open.
+    /// Whether this lane is in a section now.
+    pub fn is_in_section(&self, lane: usize) -> bool {
+        self.lanes[lane].load(Ordering::Relaxed) & SECTION != 0
+    }
+
+    /// Sleeps until `what` is open. Nobody tells of the end of a lane's section: see [`Gate::is_in_section`].
     pub async fn opened(&self, what: Closed) {
         std::future::poll_fn(|cx| self.poll_open(what, cx)).await;
     }

@@ -35,6 +35,8 @@ use crate::{log_verbose, log_warning};
 
 /// Replies that may gather before they are written although more commands wait.
 const WRITE_AT: usize = 64 * 1024;
+/// How often somebody who wants everything closed looks whether a long section is over.
+const LANE_LOOK: Duration = Duration::from_millis(1);
 /// How long what a client sent behind a protocol error is read and thrown away. A socket that is closed over unread
 /// bytes is reset, and the reset may overtake the error's text.
 const LINGER: Duration = Duration::from_millis(100);
@@ -228,7 +230,7 @@ impl Connection {
     /// Waits until something closed is open. If a script keeps it closed for too long, answers so, and returns false.
     async fn opened(&mut self, closed: Closed, buffers: &mut Buffers) -> bool {
         let server = &self.local.server;
-        while tokio::time::timeout(BUSY_LOOK, server.keyspace.gate.opened(closed)).await.is_err() {
+        while !is_open(server, closed).await {
             let busy = server.scripts.busy(server.config.live().busy_reply_threshold());
             if let Some(is_function) = busy {
                 if self.client.replies.on() {
@@ -343,6 +345,16 @@ impl Connection {
         }
         Ok(())
     }
+}
+
+/// Waits a while for something closed to open; whether it has.
+async fn is_open(server: &Server, closed: Closed) -> bool {
+    let gate = &server.keyspace.gate;
+    if let Closed::Lane(lane) = closed {
+        tokio::time::sleep(LANE_LOOK).await;
+        return !gate.is_in_section(lane);
+    }
+    tokio::time::timeout(BUSY_LOOK, gate.opened(closed)).await.is_ok()
 }
 
 /// How a connection's wait for data ended.
