@@ -218,7 +218,9 @@ pub static DIRECTIVES: &[Directive] = &[
     read("busy-reply-threshold", LONG, "5000")
         .alias("lua-time-limit")
         .live(|live| &live.busy_reply_threshold),
-    moot("lua-enable-deprecated-api", Bool, "no", "scripts never find getfenv, setfenv and newproxy").fixed(),
+    moot("lua-enable-deprecated-api", Bool, "no", "scripts never find getfenv, setfenv and newproxy")
+        .fixed()
+        .hidden(),
     read("lua-memory-limit", MEM_1MB, "256mb").live(|live| &live.lua_memory_limit),
     read("oom-score-adj", Enum(OOM), "no"),
     read("oom-score-adj-values", OomScores, "0 200 800"),
