@@ -47,7 +47,7 @@ fn small(packed: PackedView<'_>, out: &mut Writer<'_>) -> Option<()> {
         Kind::Hash => hash(Hash::view_packed(form, bytes), out),
         Kind::Set => set(Set::view_packed(form, bytes), out),
         Kind::ZSet => zset(ZSet::view_packed(form, bytes), out),
-        Kind::Stream | Kind::Json => return None,
+        Kind::Stream => return None,
     }
     Some(())
 }
@@ -73,7 +73,6 @@ fn collection(any: &Any, out: &mut Writer<'_>) -> Option<()> {
         Any::Set(it) => set(it.view(), out),
         Any::ZSet(it) => zset(it.view(), out),
         Any::Stream(it) => stream::save(it, out),
-        Any::Json(_) => return None,
     }
     Some(())
 }

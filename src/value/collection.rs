@@ -6,7 +6,6 @@
 //! ENCODING gives it is another question, which the type answers by Redis's thresholds.
 
 use super::hash::Hash;
-use super::json::Json;
 use super::latch::{ReadGuard, WriteGuard};
 use super::list::List;
 use super::node::{Node, NodeKind};
@@ -37,8 +36,6 @@ pub enum Kind {
     ZSet = 3,
     /// A stream.
     Stream = 4,
-    /// A JSON document.
-    Json = 5,
 }
 
 impl Kind {
@@ -49,8 +46,7 @@ impl Kind {
             1 => Kind::Hash,
             2 => Kind::Set,
             3 => Kind::ZSet,
-            4 => Kind::Stream,
-            _ => Kind::Json,
+            _ => Kind::Stream,
         }
     }
 
@@ -62,7 +58,6 @@ impl Kind {
             Kind::Set => "set",
             Kind::ZSet => "zset",
             Kind::Stream => "stream",
-            Kind::Json => "ReJSON-RL",
         }
     }
 }
@@ -112,8 +107,6 @@ pub enum Any {
     ZSet(ZSet),
     /// A stream.
     Stream(Stream),
-    /// A JSON document.
-    Json(Json),
 }
 
 /// Evaluates the body with `$name` bound to the collection inside.
@@ -125,7 +118,6 @@ macro_rules! with_any {
             Any::Set($name) => $body,
             Any::ZSet($name) => $body,
             Any::Stream($name) => $body,
-            Any::Json($name) => $body,
         }
     };
 }
@@ -153,7 +145,6 @@ impl Any {
             Any::Set(_) => Kind::Set,
             Any::ZSet(_) => Kind::ZSet,
             Any::Stream(_) => Kind::Stream,
-            Any::Json(_) => Kind::Json,
         }
     }
 
@@ -184,7 +175,6 @@ pub fn packed_encoding(packed: PackedView<'_>) -> &'static str {
         Kind::Set => of::<Set>(packed),
         Kind::ZSet => of::<ZSet>(packed),
         Kind::Stream => of::<Stream>(packed),
-        Kind::Json => of::<Json>(packed),
     }
 }
 

@@ -5,7 +5,6 @@ pub mod crc64;
 pub mod dict;
 pub mod hash;
 pub mod hyperloglog;
-pub mod json;
 pub mod latch;
 pub mod list;
 pub mod long_double;

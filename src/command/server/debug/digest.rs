@@ -101,7 +101,6 @@ fn add_value(digest: &mut Digest, live: &Live<'_>, now: u64) {
         }
         Some(Kind::Stream) => add_collection::<Stream>(digest, live, STREAM, add_stream),
         // Redis leaves the digest of such a value to its module.
-        Some(Kind::Json) => {}
     }
     if live.expire_at != NO_EXPIRY {
         digest.add(b"!!expire!!");
