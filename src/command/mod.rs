@@ -8,6 +8,7 @@ pub mod blocking;
 pub mod client;
 pub mod connection;
 pub mod container;
+pub mod diagnosis;
 pub mod error;
 pub mod exec;
 pub mod expire;
@@ -34,6 +35,7 @@ pub mod stream;
 pub mod string;
 pub mod table;
 pub mod ticks;
+pub mod tracking;
 pub mod transaction;
 pub mod zset;
 
@@ -69,6 +71,7 @@ pub(crate) const FAMILIES: &[&[Command]] = &[
     transaction::COMMANDS,
     script::COMMANDS,
     server::COMMANDS,
+    diagnosis::COMMANDS,
     #[cfg(test)]
     exec::tests::COMMANDS,
 ];

@@ -36,7 +36,7 @@ use due_fields::DueFields;
 use expire::Walk;
 use gate::Gate;
 use hash::KeyHasher;
-use observe::Watches;
+use observe::{Readers, Watches};
 use stats::LaneStats;
 use table::Table;
 use wheel::Wheel;
@@ -52,6 +52,8 @@ pub struct Keyspace {
     pub hasher: KeyHasher,
     /// Who watches which key.
     pub watches: Watches,
+    /// Who has read what, of those who want to know when it changes.
+    pub readers: Readers,
     /// Told of every key that ended because of its deadline, once set.
     pub on_expired: OnceLock<OnExpired>,
     wheel: Wheel,
@@ -84,6 +86,7 @@ impl Keyspace {
             dbs: (0..dbs).map(|_| Db::new(lanes, hasher.clone())).collect(),
             hasher,
             watches: Watches::default(),
+            readers: Readers::default(),
             stats: (0..lanes).map(|_| CachePadded::default()).collect(),
             held_until: AtomicU64::new(0),
         }

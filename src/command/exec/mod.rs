@@ -23,11 +23,15 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::blocking;
 use super::client::Client;
+use super::diagnosis::{Seen, Source};
 use super::footprint::Footprint;
 use super::script;
 use super::state::{Server, unix_ms};
 use super::table::{Command, Flags, registry};
+use super::ticks::ticks;
 use super::transaction::{self, Admission};
+use super::nested::Call;
+use super::tracking::{self, Own};
 use super::{container, error, pubsub};
 use crate::keyspace::Access;
 use crate::keyspace::bucket::Bucket;
@@ -50,6 +54,8 @@ const WINDOW: usize = 64;
 const OPTIMISTIC_TRIES: usize = 3;
 /// The answer to a command that panicked.
 pub(super) const ABANDONED: &str = "ERR internal error: the command failed and was abandoned";
+/// The answer to commands on keys of a client that has said MONITOR.
+const MONITORS: &str = "ERR Replica can't interact with the keyspace";
 /// No command's number.
 const UNTIMED: usize = usize::MAX;
 /// How often a command looks at something closed before its connection sleeps.
@@ -171,8 +177,10 @@ impl Worker {
         let mark = out.checkpoint();
         let table = server.keyspace.db(client.db).table(&guard);
         let prepared = Prepared::new(server, args);
-        let outcome =
-            catch_unwind(AssertUnwindSafe(|| self.run_one(&run, table, client, args, prepared, out)));
+        let outcome = catch_unwind(AssertUnwindSafe(|| match client.is_plain() {
+            true => self.run_one(&run, table, client, args, prepared, out),
+            false => self.run_unplain(&run, table, client, args, prepared, out),
+        }));
         run.time(UNTIMED);
         let ended = match outcome {
             Ok(Ok(())) | Ok(Err(Wait::Offload | Wait::Blocked)) => Alone::Done,
@@ -186,6 +194,7 @@ impl Worker {
         };
         run.counters.processed(1);
         client.publish(run.now);
+        server.tracking.flush_broadcast();
         ended
     }
 
@@ -212,7 +221,7 @@ impl Worker {
         let mut place = Place { at: from, mark: out.checkpoint() };
         let result =
             catch_unwind(AssertUnwindSafe(|| self.run_batch(&run, client, decoder, &mut place, out)));
-        run.time(UNTIMED);
+        run.end_group(client, decoder, place.at);
         run.counters.processed(place.at - from);
         let progress = result.unwrap_or_else(|_| {
             run.abandon(client, decoder.args(place.at), place.mark, out);
@@ -221,6 +230,7 @@ impl Worker {
         });
         client.held = matches!(progress, Progress::Paused(_));
         client.publish(run.now);
+        server.tracking.flush_broadcast();
         progress
     }
 
@@ -233,6 +243,7 @@ impl Worker {
         out: &mut Output,
     ) -> Progress {
         while place.at < decoder.batch_len() && !client.ends() {
+            run.end_group(client, decoder, place.at);
             let first = place.at;
             let end = (first + WINDOW).min(decoder.batch_len());
             let table = run.server.keyspace.db(client.db).table(run.guard);
@@ -251,6 +262,9 @@ impl Worker {
                     Err(Wait::Paused) => return Progress::Paused(place.at),
                     Err(Wait::Blocked) => return Progress::Blocked(place.at),
                     Err(Wait::Offload) => return Progress::Offload(place.at),
+                }
+                if run.late.get().is_some() {
+                    run.name_late(client, decoder, place.at);
                 }
                 *place = Place { at: place.at + 1, mark: out.checkpoint() };
                 if out.pending() >= REPLIES_PENDING {
@@ -295,7 +309,7 @@ impl Worker {
 
     // -- running ------------------------------------------------------------------------------------------------
 
-    /// A command of a client that has said `CLIENT REPLY OFF` or `SKIP`, or MULTI, or listens to channels.
+    /// A command of a client that has said `CLIENT REPLY OFF` or `SKIP`, MULTI or MONITOR, listens to channels, or tracks.
     #[cold]
     fn run_unplain(
         &mut self,
@@ -308,24 +322,53 @@ impl Worker {
     ) -> Result<(), Wait> {
         let muted = !client.replies.on();
         client.replies.begin();
-        let mark = out.checkpoint();
-        let listens = client.subscriptions.is_some() && !client.resp3;
-        if let Some((id, command)) = prepared.command
-            && listens
-            && !pubsub::is_allowed_while_listening(command)
-        {
-            Reply::new(out, false).error(&pubsub::refusal(command));
-            run.count_refusal(Some(id), out);
-        } else if client.multi.is_some() {
-            self.run_in_multi(run, table, client, args, prepared, out)?;
-        } else {
-            self.run_one(run, table, client, args, prepared, out)?;
+        let tracker = client.tracker.clone();
+        let own = tracker.as_ref().map(Own::begin);
+        if let Some(own) = &own {
+            let most = run.server.config.live().tracking_table_max_keys();
+            run.server.tracking.make_room(&run.server.keyspace, most);
+            own.tell(&run.server.tracking, Some(&mut Reply::new(out, client.resp3)));
         }
+        let mark = out.checkpoint();
+        let ran = self.run_special(run, table, client, args, prepared, out);
         // What a client listens to is pushed, and no reply.
         let pushes = prepared.command.is_some_and(|(_, known)| pubsub::answers_by_pushing(known, args));
-        if muted && client.replies.end() && !pushes {
+        if ran.is_ok() && muted && client.replies.end() && !pushes {
             out.rollback(mark);
         }
+        if let Some(own) = own {
+            own.tell(&run.server.tracking, Some(&mut Reply::new(out, client.resp3)));
+            own.end_command(client, prepared.command.map(|(_, command)| command));
+        }
+        ran
+    }
+
+    /// What [`Worker::run_unplain`] runs in the end.
+    fn run_special(
+        &mut self,
+        run: &Run<'_>,
+        table: &Table,
+        client: &mut Client,
+        args: Args<'_>,
+        prepared: Prepared,
+        out: &mut Output,
+    ) -> Result<(), Wait> {
+        let listens = client.subscriptions.is_some() && !client.resp3;
+        let refusal = match prepared.command {
+            Some((_, command)) if listens && !pubsub::is_allowed_while_listening(command) => {
+                pubsub::refusal(command)
+            }
+            Some((_, command)) if client.monitors && touches_keys(command) => MONITORS.into(),
+            _ if client.multi.is_some() => return self.run_in_multi(run, table, client, args, prepared, out),
+            _ => {
+                if let (Some(tracker), Some((_, command))) = (&client.tracker, prepared.command) {
+                    tracking::enter(run.server, run.lane, tracker, (command, args))?;
+                }
+                return self.run_one(run, table, client, args, prepared, out);
+            }
+        };
+        Reply::new(out, client.resp3).error(&refusal);
+        run.count_refusal(prepared.command.map(|(id, _)| id), out);
         Ok(())
     }
 
@@ -359,9 +402,27 @@ impl Worker {
             transaction::queue(run.server, client, (id, command), args, out);
             return Ok(());
         }
+        self.run_counted(run, table, client, args, (prepared, (id, command)), out)
+    }
+
+    /// Runs a command, and counts it and its time.
+    #[inline]
+    fn run_counted(
+        &mut self,
+        run: &Run<'_>,
+        table: &Table,
+        client: &mut Client,
+        args: Args<'_>,
+        (prepared, (id, command)): (Prepared, (usize, &'static Command)),
+        out: &mut Output,
+    ) -> Result<(), Wait> {
         run.time(id);
+        let mark = out.checkpoint();
         self.run_known(run, table, client, args, (prepared, command), out)?;
         run.count(Some(id), out);
+        if !run.passes(command, args) {
+            run.look_back(client, &Call { id, command, args }, out.since(mark));
+        }
         Ok(())
     }
 
@@ -396,15 +457,12 @@ impl Worker {
         }
         if self.offloads
             && command.flags.contains(Flags::RUNS_SCRIPT)
-            && client.is_plain()
+            && client.may_be_lent()
             && script::is_long(run.server, command, args)
         {
             return Err(Wait::Offload);
         }
-        run.time(id);
-        self.run_known(run, table, client, args, (prepared, command), out)?;
-        run.count(Some(id), out);
-        Ok(())
+        self.run_counted(run, table, client, args, (prepared, (id, command)), out)
     }
 
     #[inline]
@@ -509,12 +567,17 @@ impl Worker {
     #[cold]
     pub fn finish_wait(&mut self, server: &Server, client: &mut Client, out: &mut Output) {
         let Some(waiter) = client.waiting.take() else { return };
-        let (mark, id) = (out.checkpoint(), waiter.call().id);
+        let (mark, call) = (out.checkpoint(), waiter.call());
+        let id = call.id;
         let muted = !client.replies.on();
         waiter.answer(client, out);
+        let ticks = ticks().saturating_sub(waiter.began);
         let counters = server.stats.lane(self.lane);
         counters.called(id);
+        counters.took(id, ticks, server.config.live().latency_tracking());
         counters.processed(1);
+        let (source, bytes) = (Source::Client(client), out.since(mark) as u64);
+        server.diagnosis.judge(&server.config, &Seen { source, db: client.db, call: &call, ticks, bytes });
         if out.has_error() {
             counters.failed(id, out.take_error().unwrap_or_default());
         }
@@ -539,6 +602,11 @@ impl Prepared {
         }
         prepared
     }
+}
+
+/// Whether a client may not run the command while it is served like a replica, which MONITOR makes it.
+fn touches_keys(command: &Command) -> bool {
+    command.flags.intersects(Flags::READONLY.union(Flags::WRITE).union(Flags::MAY_REPLICATE))
 }
 
 /// The argument of a call's only key, if it has exactly one and one step on it is all that the command does.

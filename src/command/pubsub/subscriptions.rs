@@ -20,6 +20,7 @@ impl Subscriptions {
             Scope::Channel => &self.channels,
             Scope::Pattern => &self.patterns,
             Scope::Shard => &self.shards,
+            Scope::Monitor => unreachable!("MONITOR is no subscription"),
         }
     }
 
@@ -28,6 +29,7 @@ impl Subscriptions {
             Scope::Channel => &mut self.channels,
             Scope::Pattern => &mut self.patterns,
             Scope::Shard => &mut self.shards,
+            Scope::Monitor => unreachable!("MONITOR is no subscription"),
         }
     }
 
