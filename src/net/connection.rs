@@ -22,12 +22,12 @@ use tokio::time::Instant;
 use super::mail;
 use super::seats::{self, Buffers, Manner, Taken};
 use super::worker::Local;
-use crate::command::blocking::{End, Waiter};
+use crate::command::blocking::{Change, End, Waiter};
 use crate::command::client::Client;
 use crate::command::error;
 use crate::command::exec::{Alone, Closed, Progress};
 use crate::command::script::{Lent, Pool};
-use crate::command::state::Server;
+use crate::command::state::{Server, unix_ms};
 use crate::limits::COMMANDS_PER_TURN;
 use crate::protocol::decoder::{Limits, Parsed, ProtocolError};
 use crate::protocol::reply::{Output, Reply};
@@ -276,20 +276,44 @@ impl Connection {
             self.turn += at + 1;
             buffers.decoder.clear_batch();
         }
-        self.seat.set_waiting(true);
-        let end = end_of_wait(&waiter, &self.stream, buffers).await;
-        self.seat.set_waiting(false);
-        let server = &self.local.server;
-        match end {
-            Wait::Over => {}
-            Wait::TimedOut => drop(server.queues.end(server, &waiter, End::TimedOut)),
-            Wait::HungUp => {
-                server.queues.end(server, &waiter, End::Gone);
-                return Err(io::ErrorKind::ConnectionAborted.into());
+        let mut rest = Rest::of(&waiter);
+        loop {
+            self.seat.set_waiting(true);
+            let end = rest.end(&waiter, &self.stream, &self.seat, buffers).await;
+            self.seat.set_waiting(false);
+            let server = &self.local.server;
+            match end {
+                Wait::Over => break,
+                Wait::TimedOut => {
+                    server.queues.end(server, &waiter, End::TimedOut);
+                    break;
+                }
+                Wait::HungUp => {
+                    server.queues.end(server, &waiter, End::Gone);
+                    return Err(io::ErrorKind::ConnectionAborted.into());
+                }
+                Wait::Again => self.run_again(&waiter).await,
+                Wait::Mailed => {
+                    self.seat.take_mail(&mut buffers.out);
+                    self.flush(buffers).await?;
+                }
             }
         }
+        let server = &self.local.server;
         self.local.worker.borrow_mut().finish_wait(server, &mut self.client, &mut buffers.out);
         Ok(())
+    }
+
+    /// Runs the waiting command once more, because its time has come.
+    async fn run_again(&self, waiter: &Waiter) {
+        let server = &self.local.server;
+        let ended = self.local.worker.borrow_mut().run_again(server, waiter);
+        match ended {
+            // The poller has its turn, to tell of a client that was killed and is not run for.
+            Alone::Done => tokio::task::yield_now().await,
+            Alone::Paused => server.pause.over().await,
+            Alone::Closed(closed) => drop(is_open(server, closed).await),
+        }
     }
 
     /// Answers bytes that are no request, unless a command before them ends the connection anyway.
@@ -365,37 +389,77 @@ enum Wait {
     TimedOut,
     /// The other end is gone.
     HungUp,
+    /// The command is to run again, though nobody has written.
+    Again,
+    /// Messages came that the socket did not take at once.
+    Mailed,
 }
 
-/// Sleeps until one of the ends of a wait; the buffers of a long one are freed.
-async fn end_of_wait(waiter: &Waiter, stream: &TcpStream, buffers: &mut Buffers) -> Wait {
-    let deadline = waiter.timeout.and_then(|timeout| Instant::now().checked_add(timeout));
-    let soon = Instant::now() + KEEP_BUFFERS;
-    let mut hung_up = pin!(hung_up(stream));
-    let mut kept = true;
-    loop {
-        let next = match deadline {
-            Some(deadline) if !kept || deadline <= soon => Some(deadline),
-            _ => kept.then_some(soon),
-        };
-        let wake = async {
-            match next {
-                Some(next) => tokio::time::sleep_until(next).await,
-                None => std::future::pending().await,
+/// What a wait for data has before it.
+struct Rest {
+    /// When it ends, if it does.
+    deadline: Option<Instant>,
+    /// When the buffers are to be freed, unless they are.
+    free_at: Option<Instant>,
+    /// When the command is to run again, in Unix milliseconds.
+    again_at: Option<u64>,
+}
+
+impl Rest {
+    /// Of a wait that begins now.
+    fn of(waiter: &Waiter) -> Rest {
+        let now = Instant::now();
+        let deadline = waiter.timeout.and_then(|timeout| now.checked_add(timeout));
+        Rest { deadline, free_at: Some(now + KEEP_BUFFERS), again_at: None }
+    }
+
+    /// Sleeps until something has to be done; the buffers of a long wait are freed.
+    async fn end(
+        &mut self,
+        waiter: &Waiter,
+        stream: &TcpStream,
+        seat: &Taken,
+        buffers: &mut Buffers,
+    ) -> Wait {
+        let mut hung_up = pin!(hung_up(stream));
+        loop {
+            tokio::select! {
+                biased;
+                change = poll_fn(|cx| waiter.poll_change(self.again_at, cx)) => match change {
+                    Change::Over => return Wait::Over,
+                    Change::AgainAt(at) => self.again_at = at,
+                },
+                () = poll_fn(|cx| seat.poll_mail(cx)) => return Wait::Mailed,
+                () = &mut hung_up => return Wait::HungUp,
+                () = sleep_until(self.next()) => {}
             }
-        };
-        tokio::select! {
-            biased;
-            () = poll_fn(|cx| waiter.poll_over(cx)) => return Wait::Over,
-            () = &mut hung_up => return Wait::HungUp,
-            () = wake => {}
+            let is_due = |at: Option<Instant>| at.is_some_and(|at| at <= Instant::now());
+            if is_due(self.deadline) {
+                return Wait::TimedOut;
+            }
+            if self.again_at.is_some_and(|at| at <= unix_ms()) {
+                return Wait::Again;
+            }
+            if is_due(self.free_at) {
+                self.free_at = None;
+                buffers.decoder.release_idle();
+                buffers.out.release_idle();
+            }
         }
-        if next == deadline {
-            return Wait::TimedOut;
-        }
-        kept = false;
-        buffers.decoder.release_idle();
-        buffers.out.release_idle();
+    }
+
+    /// When something has to be done at the latest, none if never.
+    fn next(&self) -> Option<Instant> {
+        let again = |at: u64| Instant::now().checked_add(Duration::from_millis(at.saturating_sub(unix_ms())));
+        [self.deadline, self.free_at, self.again_at.and_then(again)].into_iter().flatten().min()
+    }
+}
+
+/// Sleeps until `at`, for ever without one.
+async fn sleep_until(at: Option<Instant>) {
+    match at {
+        Some(at) => tokio::time::sleep_until(at).await,
+        None => std::future::pending().await,
     }
 }
 
