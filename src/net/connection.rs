@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use bytes::{Buf, BufMut, buf::Limit};
 use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendFlags};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, Interest};
 use tokio::net::TcpStream;
@@ -100,7 +101,7 @@ impl Connection {
             let open = self.serve_input(&mut buffers).await?;
             while open && self.seat.has_mail() {
                 self.seat.take_mail(&mut buffers.out);
-                self.flush(&mut buffers).await?;
+                Box::pin(self.flush(&mut buffers)).await?;
             }
             if !open {
                 break;
@@ -147,18 +148,29 @@ impl Connection {
     }
 
     /// Runs all complete commands that were received.
+    ///
+    /// What nearly always happens, a batch that runs through and replies that the socket takes, happens in plain calls;
+    /// the rest is boxed, so that this future stays small.
     async fn answer(&mut self, buffers: &mut Buffers) -> io::Result<()> {
         loop {
             let parsed = buffers.decoder.parse();
-            self.run_batch(buffers).await?;
+            if self.local.pressure.is_high() {
+                self.local.pressure.relieved().await;
+            }
+            mail::deliver_now(&self.local, self.local.lane);
+            self.seat.take_mail(&mut buffers.out);
+            let progress = self.run_from(0, buffers);
+            if progress != Progress::Done {
+                Box::pin(self.finish_batch(progress, buffers)).await?;
+            }
             self.turn += buffers.decoder.batch_len();
             buffers.decoder.clear_batch();
             if let Parsed::Failed(error) = parsed {
                 self.refuse(error, &mut buffers.out);
             }
             let more = parsed == Parsed::Full && !self.client.closing;
-            if !more || buffers.out.pending() >= WRITE_AT {
-                self.flush(buffers).await?;
+            if (!more || buffers.out.pending() >= WRITE_AT) && !self.flush_now(buffers)? {
+                Box::pin(self.flush(buffers)).await?;
             }
             if self.turn >= COMMANDS_PER_TURN {
                 self.turn = 0;
@@ -170,60 +182,52 @@ impl Connection {
         }
     }
 
-    async fn run_batch(&mut self, buffers: &mut Buffers) -> io::Result<()> {
-        if self.local.pressure.is_high() {
-            self.local.pressure.relieved().await;
-        }
-        mail::deliver_now(&self.local, self.local.lane);
-        self.seat.take_mail(&mut buffers.out);
-        let mut from = 0;
+    /// Runs the batch from the command at `from` on, as far as it goes without waiting.
+    #[inline]
+    fn run_from(&mut self, from: usize, buffers: &mut Buffers) -> Progress {
+        let Local { worker, server, .. } = &*self.local;
+        let mut worker = worker.borrow_mut();
+        let progress = worker.run(server, &mut self.client, &buffers.decoder, from, &mut buffers.out);
+        let (resp3, listens) = (self.client.resp3, self.client.subscriptions.is_some());
+        self.seat.set_manner(Manner { resp3, listens });
+        progress
+    }
+
+    /// Goes on with a batch that has come this far.
+    async fn finish_batch(&mut self, mut progress: Progress, buffers: &mut Buffers) -> io::Result<()> {
         loop {
-            let local = &self.local;
-            let progress = local.worker.borrow_mut().run(
-                &local.server,
-                &mut self.client,
-                &buffers.decoder,
-                from,
-                &mut buffers.out,
-            );
-            self.seat.set_manner(Manner {
-                resp3: self.client.resp3,
-                listens: self.client.subscriptions.is_some(),
-            });
-            match progress {
+            let from = match progress {
                 Progress::Done => return Ok(()),
                 Progress::Paused(at) => {
-                    from = at;
                     self.flush(buffers).await?;
                     self.local.server.pause.over().await;
+                    at
                 }
                 Progress::Blocked(at) => {
                     self.flush(buffers).await?;
                     self.wait_for_data(buffers, at).await?;
                     // Without commands behind it the batch may be gone.
-                    from = (at + 1).min(buffers.decoder.batch_len());
+                    (at + 1).min(buffers.decoder.batch_len())
                 }
                 Progress::Flush(at) => {
-                    from = at;
                     self.flush(buffers).await?;
                     // So much output is as good as a turn's worth of commands.
                     self.turn = 0;
                     tokio::task::yield_now().await;
+                    at
                 }
                 Progress::Closed(at, closed) => {
-                    from = at;
                     self.flush(buffers).await?;
-                    if !self.opened(closed, buffers).await {
-                        from = at + 1;
-                    }
+                    if self.opened(closed, buffers).await { at } else { at + 1 }
                 }
                 Progress::Offload(at) => {
                     self.flush(buffers).await?;
                     self.run_on_pool(at, buffers).await?;
-                    from = at + 1;
                     self.turn = 0;
+                    at + 1
                 }
-            }
+            };
+            progress = self.run_from(from, buffers);
         }
     }
 
@@ -336,12 +340,34 @@ impl Connection {
         Reply::new(out, self.client.resp3).error(&format!("ERR {error}"));
     }
 
+    /// Writes the replies if the socket takes them whole and at once; false when there is more to do.
+    #[inline]
+    fn flush_now(&mut self, buffers: &mut Buffers) -> io::Result<bool> {
+        let out = &mut buffers.out;
+        if !out.is_contiguous() || self.is_over_hard_limit(out.pending()) {
+            return Ok(false);
+        }
+        if !out.is_empty() {
+            match rustix::net::send(&self.stream, out.chunk(), SendFlags::NOSIGNAL) {
+                Ok(sent) if sent == out.pending() => out.clear(),
+                Ok(sent) => {
+                    out.advance(sent);
+                    return Ok(false);
+                }
+                Err(Errno::AGAIN | Errno::INTR) => return Ok(false),
+                Err(error) => return Err(error.into()),
+            }
+        }
+        self.seat.touch(self.local.seats.now(), 0);
+        self.client.publish_buffers(&buffers.decoder, &buffers.out);
+        Ok(true)
+    }
+
+    /// Writes the replies, as fast as the client reads them.
     async fn flush(&mut self, buffers: &mut Buffers) -> io::Result<()> {
         self.client.publish_buffers(&buffers.decoder, &buffers.out);
         let out = &mut buffers.out;
-        let listens = self.client.subscriptions.is_some();
-        let hard = self.local.server.config.live().output_limit(listens).hard;
-        if hard != 0 && out.pending() as u64 > hard {
+        if self.is_over_hard_limit(out.pending()) {
             seats::complain(self.client.id);
             return Err(io::ErrorKind::Other.into());
         }
@@ -355,6 +381,14 @@ impl Connection {
         out.clear();
         self.client.publish_buffers(&buffers.decoder, &buffers.out);
         Ok(())
+    }
+
+    /// Whether that many bytes of replies are more than the client may leave unread.
+    #[inline]
+    fn is_over_hard_limit(&self, pending: usize) -> bool {
+        let listens = self.client.subscriptions.is_some();
+        let hard = self.local.server.config.live().output_limit(listens).hard;
+        hard != 0 && pending as u64 > hard
     }
 
     async fn throw_away(&mut self) -> io::Result<()> {
