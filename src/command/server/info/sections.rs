@@ -57,6 +57,16 @@ pub(super) fn clients(text: &mut Text<'_>) {
     text.field("tracking_clients", 0);
 }
 
+/// The scripts and functions that are known, with the bytes of their text.
+fn scripts(text: &mut Text<'_>) {
+    let (scripts, bytes) = text.server.scripts.count();
+    let (libraries, functions) = text.server.functions.count();
+    text.field("used_memory_scripts_eval", bytes);
+    text.field("number_of_cached_scripts", scripts);
+    text.field("number_of_functions", functions);
+    text.field("number_of_libraries", libraries);
+}
+
 pub(super) fn memory(text: &mut Text<'_>) {
     let used = memory::used();
     let peak = text.server.stats.note_peak();
@@ -71,6 +81,7 @@ pub(super) fn memory(text: &mut Text<'_>) {
     text.field("used_memory_startup", text.server.stats.startup_memory());
     text.field("allocator_allocated", used);
     text.bytes("total_system_memory", system::total_memory());
+    scripts(text);
     text.bytes("maxmemory", text.server.config.number("maxmemory"));
     for (_, policy) in policy {
         text.field("maxmemory_policy", String::from_utf8_lossy(&policy));
