@@ -6,6 +6,7 @@
 //! ENCODING gives it is another question, which the type answers by Redis's thresholds.
 
 use super::hash::Hash;
+use super::json::Json;
 use super::latch::{ReadGuard, WriteGuard};
 use super::list::List;
 use super::node::{Node, NodeKind};
@@ -36,6 +37,8 @@ pub enum Kind {
     ZSet = 3,
     /// A stream.
     Stream = 4,
+    /// A JSON document.
+    Json = 5,
 }
 
 impl Kind {
@@ -46,11 +49,12 @@ impl Kind {
             1 => Kind::Hash,
             2 => Kind::Set,
             3 => Kind::ZSet,
-            _ => Kind::Stream,
+            4 => Kind::Stream,
+            _ => Kind::Json,
         }
     }
 
-    /// What TYPE answers.
+    /// What TYPE answers: of a document the name that RedisJSON's module has.
     pub fn name(self) -> &'static str {
         match self {
             Kind::List => "list",
@@ -58,6 +62,7 @@ impl Kind {
             Kind::Set => "set",
             Kind::ZSet => "zset",
             Kind::Stream => "stream",
+            Kind::Json => "ReJSON-RL",
         }
     }
 }
@@ -107,6 +112,8 @@ pub enum Any {
     ZSet(ZSet),
     /// A stream.
     Stream(Stream),
+    /// A JSON document.
+    Json(Json),
 }
 
 /// Evaluates the body with `$name` bound to the collection inside.
@@ -118,6 +125,7 @@ macro_rules! with_any {
             Any::Set($name) => $body,
             Any::ZSet($name) => $body,
             Any::Stream($name) => $body,
+            Any::Json($name) => $body,
         }
     };
 }
@@ -145,6 +153,7 @@ impl Any {
             Any::Set(_) => Kind::Set,
             Any::ZSet(_) => Kind::ZSet,
             Any::Stream(_) => Kind::Stream,
+            Any::Json(_) => Kind::Json,
         }
     }
 
@@ -175,6 +184,7 @@ pub fn packed_encoding(packed: PackedView<'_>) -> &'static str {
         Kind::Set => of::<Set>(packed),
         Kind::ZSet => of::<ZSet>(packed),
         Kind::Stream => of::<Stream>(packed),
+        Kind::Json => of::<Json>(packed),
     }
 }
 

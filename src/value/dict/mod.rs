@@ -27,7 +27,7 @@ use std::marker::PhantomData;
 use std::ptr::NonNull;
 
 use bucket::{Bucket, Place, Word};
-use hash::hash_of;
+pub(super) use hash::hash_of;
 use segments::Segments;
 
 pub use entry::{Occupied, Slot, Vacant};
