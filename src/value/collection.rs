@@ -179,7 +179,7 @@ impl Any {
                 Any::Hash(hash) => hash.look_ahead(some),
                 Any::Set(set) => set.look_ahead(some),
                 Any::ZSet(zset) => zset.look_ahead(some),
-                Any::List(_) | Any::Stream(_) => {}
+                Any::List(_) | Any::Stream(_) | Any::Json(_) => {}
             }
         }
     }
