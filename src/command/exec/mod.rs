@@ -283,12 +283,20 @@ impl Worker {
         if self.window.len() == 1 {
             return;
         }
+        // Of commands on one key in a row only the first is looked up; the others find what it found.
+        let mut hash = None;
         for prepared in self.window.iter_mut().filter(|p| p.key_at != 0) {
-            prepared.bucket = Some(table.prefetch_bucket(prepared.hash, run.guard));
+            if hash != Some(prepared.hash) {
+                hash = Some(prepared.hash);
+                prepared.bucket = Some(table.prefetch_bucket(prepared.hash, run.guard));
+            }
         }
-        for prepared in &mut self.window {
-            prepared.entry =
-                prepared.bucket.and_then(|bucket| Table::prefetch_entry(bucket, prepared.hash, run.guard));
+        let mut entry = None;
+        for prepared in self.window.iter_mut().filter(|p| p.key_at != 0) {
+            if let Some(bucket) = prepared.bucket {
+                entry = Table::prefetch_entry(bucket, prepared.hash, run.guard);
+            }
+            prepared.entry = entry;
         }
         let mut large = false;
         for prepared in &self.window {
