@@ -164,16 +164,16 @@ pub(super) fn push_error(stack: &mut Stack<'_>, text: &str) {
 
 // -- values to replies ----------------------------------------------------------------------------------------------
 
-/// Writes the value on top as a reply, and takes it.
-pub(super) fn reply(stack: &mut Stack<'_>, out: &mut Reply<'_>) {
+/// Writes the value on top as a reply, and takes it. `resp3` is the script's protocol, which decides what false is.
+pub(super) fn reply(stack: &mut Stack<'_>, out: &mut Reply<'_>, resp3: bool) {
     if stack.top() > NESTING || !stack.reserve(SLOTS) {
         out.error(TOO_DEEP);
     } else {
         match stack.kind(-1) {
             Kind::String => out.bulk(stack.bytes(-1).unwrap_or_default()),
             Kind::Number => out.int(to_integer(stack.number(-1).unwrap_or(0.0))),
-            Kind::Boolean => reply_boolean(stack.truth(-1), out),
-            Kind::Table => reply_table(stack, out),
+            Kind::Boolean => reply_boolean(stack.truth(-1), out, resp3),
+            Kind::Table => reply_table(stack, out, resp3),
             _ => out.null(),
         }
     }
@@ -186,8 +186,8 @@ fn to_integer(number: f64) -> i64 {
     if fits { number as i64 } else { i64::MIN }
 }
 
-fn reply_boolean(value: bool, out: &mut Reply<'_>) {
-    match (out.resp3(), value) {
+fn reply_boolean(value: bool, out: &mut Reply<'_>, resp3: bool) {
+    match (resp3, value) {
         (true, value) => out.bool(value),
         (false, true) => out.int(1),
         (false, false) => out.null(),
@@ -213,7 +213,7 @@ fn push_field(stack: &mut Stack<'_>, name: &str, kind: Kind) -> bool {
 }
 
 /// A table with certain fields stands for a kind of reply; any other is an array up to its first nil.
-fn reply_table(stack: &mut Stack<'_>, out: &mut Reply<'_>) {
+fn reply_table(stack: &mut Stack<'_>, out: &mut Reply<'_>, resp3: bool) {
     if let Some(text) = text_field(stack, "err") {
         return out.error(&error_text(&text));
     }
@@ -225,10 +225,10 @@ fn reply_table(stack: &mut Stack<'_>, out: &mut Reply<'_>) {
         return stack.pop(1);
     }
     if push_field(stack, "map", Kind::Table) {
-        return reply_pairs(stack, out, true);
+        return reply_pairs(stack, out, true, resp3);
     }
     if push_field(stack, "set", Kind::Table) {
-        return reply_pairs(stack, out, false);
+        return reply_pairs(stack, out, false, resp3);
     }
     if let Some(digits) = text_field(stack, "big_number") {
         return out.big_number(&one_line(&digits));
@@ -242,7 +242,7 @@ fn reply_table(stack: &mut Stack<'_>, out: &mut Reply<'_>) {
             return out.verbatim(&three, &text);
         }
     }
-    reply_array(stack, out);
+    reply_array(stack, out, resp3);
 }
 
 fn one_line(text: &[u8]) -> String {
@@ -254,7 +254,7 @@ pub(super) fn error_text(text: &[u8]) -> String {
     one_line(text.strip_prefix(b"-").unwrap_or(text))
 }
 
-fn reply_pairs(stack: &mut Stack<'_>, out: &mut Reply<'_>, with_values: bool) {
+fn reply_pairs(stack: &mut Stack<'_>, out: &mut Reply<'_>, with_values: bool, resp3: bool) {
     let mut count = 0;
     stack.push_nil();
     while stack.next(-2) {
@@ -269,13 +269,13 @@ fn reply_pairs(stack: &mut Stack<'_>, out: &mut Reply<'_>, with_values: bool) {
     stack.push_nil();
     while stack.next(-2) {
         stack.copy(-2);
-        reply(stack, out);
-        if with_values { reply(stack, out) } else { stack.pop(1) }
+        reply(stack, out, resp3);
+        if with_values { reply(stack, out, resp3) } else { stack.pop(1) }
     }
     stack.pop(1);
 }
 
-fn reply_array(stack: &mut Stack<'_>, out: &mut Reply<'_>) {
+fn reply_array(stack: &mut Stack<'_>, out: &mut Reply<'_>, resp3: bool) {
     let start: Mark = out.begin_array();
     let mut count = 0;
     loop {
@@ -284,7 +284,7 @@ fn reply_array(stack: &mut Stack<'_>, out: &mut Reply<'_>) {
             stack.pop(1);
             break;
         }
-        reply(stack, out);
+        reply(stack, out, resp3);
         count += 1;
     }
     out.end_array(start, count);

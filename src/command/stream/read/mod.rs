@@ -12,16 +12,17 @@ pub(crate) use serve::try_read;
 
 use super::Refusal;
 use crate::command::Ctx;
+use crate::command::nested::Caller;
 use crate::command::notify::Events;
 
 pub(super) fn xread(ctx: &mut Ctx<'_>) -> Result<(), Refusal> {
-    let request = Request::parse_read(ctx.args, ctx.space)?;
+    let request = Request::parse_read(ctx.args, ctx.space, ctx.caller == Caller::Script)?;
     run(ctx, &request);
     Ok(())
 }
 
 pub(super) fn xreadgroup(ctx: &mut Ctx<'_>) -> Result<(), Refusal> {
-    let request = Request::parse_group_read(ctx.args, ctx.space)?;
+    let request = Request::parse_group_read(ctx.args, ctx.space, ctx.caller == Caller::Script)?;
     run(ctx, &request);
     Ok(())
 }

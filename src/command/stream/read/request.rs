@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::super::{Refusal, id, integer};
 use crate::command::blocking::Block;
-use crate::command::error::{SYNTAX, WRONGTYPE};
+use crate::command::error::{self, SYNTAX, WRONGTYPE};
 use crate::keyspace::Space;
 use crate::protocol::args::{ArgBuf, Args, parse_i64, to_upper};
 use crate::value::collection::Kind;
@@ -85,8 +85,12 @@ impl Request<'_> {
 
 impl<'a> Request<'a> {
     /// The request of an XREAD. Refused are syntax errors, and keys of other types.
-    pub(crate) fn parse_read(args: Args<'a>, space: &Space<'_>) -> Result<Request<'a>, Refusal> {
-        let mut parser = Parser::new(false);
+    pub(crate) fn parse_read(
+        args: Args<'a>,
+        space: &Space<'_>,
+        in_script: bool,
+    ) -> Result<Request<'a>, Refusal> {
+        let mut parser = Parser::new(false, in_script);
         let (keys, ids) = parser.options(args)?;
         for (key, id) in keys.iter().zip(ids.iter()) {
             let from = parse_after(space, key, id)?;
@@ -96,8 +100,12 @@ impl<'a> Request<'a> {
     }
 
     /// The request of an XREADGROUP. Refused are besides keys that do not have the group.
-    pub(crate) fn parse_group_read(args: Args<'a>, space: &Space<'_>) -> Result<Request<'a>, Refusal> {
-        let mut parser = Parser::new(true);
+    pub(crate) fn parse_group_read(
+        args: Args<'a>,
+        space: &Space<'_>,
+        in_script: bool,
+    ) -> Result<Request<'a>, Refusal> {
+        let mut parser = Parser::new(true, in_script);
         let (keys, ids) = parser.options(args)?;
         let Some(reader) = &parser.request.reader else {
             return Err("ERR Missing GROUP option for XREADGROUP".into());
@@ -169,18 +177,20 @@ fn check_group(space: &Space<'_>, key: &[u8], group: &[u8]) -> Result<(), Refusa
 
 /// The refusal to read for a group that is not there.
 pub(super) fn no_group_to_read(key: &[u8], group: &[u8]) -> Refusal {
-    let (key, group) = (String::from_utf8_lossy(key), String::from_utf8_lossy(group));
+    let (key, group) = (error::c_text(key), error::c_text(group));
     format!("NOGROUP No such key '{key}' or consumer group '{group}' in XREADGROUP with GROUP option").into()
 }
 
 /// The options before STREAMS.
 struct Parser<'a> {
     of_group: bool,
+    /// A script is asking, which cannot wait.
+    in_script: bool,
     request: Request<'a>,
 }
 
 impl<'a> Parser<'a> {
-    fn new(of_group: bool) -> Parser<'a> {
+    fn new(of_group: bool, in_script: bool) -> Parser<'a> {
         let request = Request {
             reader: None,
             streams: Vec::new(),
@@ -191,7 +201,7 @@ impl<'a> Parser<'a> {
             claim: None,
             block: None,
         };
-        Parser { of_group, request }
+        Parser { of_group, in_script, request }
     }
 
     /// Reads the options, and returns keys and ids.
@@ -204,6 +214,12 @@ impl<'a> Parser<'a> {
             if name == b"STREAMS" && at < args.len() {
                 self.check()?;
                 return split(args.slice_from(at));
+            }
+            if name == b"BLOCK" && at < args.len() && self.in_script {
+                let command = error::c_text(&args[0]);
+                return Err(
+                    format!("ERR {command} command is not allowed with BLOCK option from scripts").into()
+                );
             }
             at += self.take(name, args.slice_from(at))?;
         }
