@@ -19,9 +19,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, Interest};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 
-use super::mail;
 use super::seats::{self, Buffers, Manner, Taken};
 use super::worker::Local;
+use super::{mail, pressure};
 use crate::command::blocking::{End, Waiter};
 use crate::command::client::Client;
 use crate::command::error;
@@ -176,6 +176,7 @@ impl Connection {
         }
         mail::deliver_now(&self.local, self.local.lane);
         self.seat.take_mail(&mut buffers.out);
+        self.local.worker.borrow_mut().mind_memory(&self.local.server);
         let mut from = 0;
         loop {
             let local = &self.local;
@@ -196,6 +197,11 @@ impl Connection {
                     from = at;
                     self.flush(buffers).await?;
                     self.local.server.pause.over().await;
+                }
+                Progress::Memory(at) => {
+                    from = at;
+                    self.flush(buffers).await?;
+                    self.client.impatient = !pressure::room(&self.local).await;
                 }
                 Progress::Blocked(at) => {
                     self.flush(buffers).await?;
@@ -258,6 +264,7 @@ impl Connection {
             match ended {
                 Alone::Done => return Ok(()),
                 Alone::Paused => server.pause.over().await,
+                Alone::Memory => self.client.impatient = !pressure::room(&self.local).await,
                 Alone::Closed(closed) => {
                     if !self.opened(closed, buffers).await {
                         return Ok(());

@@ -9,6 +9,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use super::accept::Acceptor;
 use super::worker::Handle;
 use super::{bind, files, oom};
+use crate::command::room;
 use crate::command::state::Server;
 use crate::config::{Config, reason};
 use crate::{log_notice, log_warning};
@@ -46,6 +47,7 @@ async fn run(server: Arc<Server>) -> Result<(), String> {
     if listening.is_empty() {
         return Err("Configured to not listen anywhere, exiting.".into());
     }
+    obey_policy(&server);
     let workers = start_workers(&server).map_err(|error| reason(&error))?;
     // As in Redis, a score that cannot be set is no reason not to serve: the log has it.
     let _ = oom::obey(config);
@@ -98,6 +100,19 @@ fn fit_open_files(config: &Config, workers: usize) -> Result<(), String> {
         "Current maximum open files is {files}. maxclients has been reduced to {possible} to compensate for low ulimit. If you need higher maxclients increase 'ulimit -n'."
     );
     config.set(&[(b"maxclients", possible.to_string().as_bytes())], true)
+}
+
+/// Lets the keys' access clocks follow the eviction policy.
+fn obey_policy(server: &Arc<Server>) {
+    for name in ["maxmemory-policy", "lfu-log-factor", "lfu-decay-time"] {
+        let known = Arc::downgrade(server);
+        let follow = move |_: &Config| {
+            // The configuration belongs to the server, so it is there.
+            known.upgrade().as_deref().map(room::follow_policy);
+            Ok(())
+        };
+        server.config.on_change(name, Box::new(follow));
+    }
 }
 
 fn start_workers(server: &Arc<Server>) -> io::Result<Vec<Handle>> {

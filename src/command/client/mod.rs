@@ -86,6 +86,8 @@ pub struct Client {
     pub waiting: Option<Arc<Waiter>>,
     /// Its command waits until a pause is over.
     pub held: bool,
+    /// Its command has waited for memory as long as any may: it runs, or is refused.
+    pub impatient: bool,
     /// Number of the last command in the table, or [`NO_COMMAND`].
     pub last_command: u16,
     /// What others may see of it.
@@ -131,6 +133,7 @@ impl Client {
             watching: None,
             waiting: None,
             held: false,
+            impatient: false,
             last_command: NO_COMMAND,
             shared,
             _attached: None,

@@ -124,7 +124,7 @@ pub(super) fn stats(text: &mut Text<'_>) {
     text.field("sync_partial_err", 0);
     text.field("expired_subkeys", text.server.keyspace.due_fields.expired());
     text.field("expired_keys", keys.expired);
-    text.field("evicted_keys", 0);
+    text.field("evicted_keys", keys.evicted);
     text.field("evicted_clients", 0);
     text.field("keyspace_hits", keys.hits);
     text.field("keyspace_misses", keys.misses);
