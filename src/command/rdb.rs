@@ -177,13 +177,13 @@ fn place(space: &Space<'_>, name: &[u8], value: Value, expire_at: ExpireAt) {
     }
 }
 
-/// Sets the access clock to what the options say, as far as it keeps that.
+/// Sets the access clock to what the options say, as far as it keeps that, or to that of a new key.
 fn set_clock(space: &Space<'_>, name: &[u8], options: &Options) {
     let counts = space.tracking == Tracking::Frequency;
     let clock = match (options.idle, options.frequency) {
         (Some(idle), _) if !counts => usage::used_ago(idle.unsigned_abs(), space.now),
         (_, Some(frequency)) if counts => usage::used_often(frequency, space.now),
-        _ => return,
+        _ => usage::first(space.tracking, space.now),
     };
     if let Some(live) = space.peek(space.key(name)) {
         live.entry().touch(clock);

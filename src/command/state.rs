@@ -58,6 +58,8 @@ pub struct Server {
     pub functions: Functions,
     /// Whether keys that fell due are looked for; DEBUG SET-ACTIVE-EXPIRE switches it off. Reads find them anyway.
     pub active_expiry: AtomicBool,
+    /// Whether the buffers of silent clients are freed; DEBUG REPLYBUFFER RESIZING switches it off.
+    pub frees_buffers: AtomicBool,
     /// How long `maxmemory` was exceeded.
     pub shortage: Shortage,
 }
@@ -119,6 +121,7 @@ impl Server {
             script_pool: script::Pool::default(),
             functions: Functions::default(),
             active_expiry: AtomicBool::new(true),
+            frees_buffers: AtomicBool::new(true),
             shortage: Shortage::default(),
         };
         room::follow_policy(&server);

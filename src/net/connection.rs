@@ -66,7 +66,7 @@ struct Connection {
 pub(super) async fn serve(local: Rc<Local>, stream: std::net::TcpStream, mut client: Client) {
     let Ok(stream) = TcpStream::from_std(stream) else { return };
     client.attach(stream.as_raw_fd());
-    let seat = local.seats.take(client.id, &stream, limits(&local.server, &client));
+    let seat = local.seats.take(Arc::clone(&client.shared), &stream, limits(&local.server, &client));
     client.seat = seat.place();
     let mut connection = Connection { local, client, seat, stream, turn: 0, linger: false };
     // An error of the socket means that the client is gone: there is nobody to tell.
@@ -142,6 +142,7 @@ impl Connection {
         }
         self.seat.touch(self.local.seats.now(), 0);
         buffers.decoder.set_limits(limits(&self.local.server, &self.client));
+        self.mind_memory(buffers);
         self.answer(buffers).await?;
         Ok(!self.client.closing)
     }
@@ -319,8 +320,17 @@ impl Connection {
         Reply::new(out, self.client.resp3).error(&format!("ERR {error}"));
     }
 
+    /// Enters what the client takes into the sum of all clients, if that is limited; some may end for it.
+    #[inline]
+    fn mind_memory(&self, buffers: &Buffers) {
+        let (server, live) = (&self.local.server, self.local.server.config.live());
+        if live.maxmemory_clients() != 0 {
+            self.client.publish_buffers(&buffers.decoder, &buffers.out);
+            server.clients.mind_memory(&self.client.shared, live);
+        }
+    }
+
     async fn flush(&mut self, buffers: &mut Buffers) -> io::Result<()> {
-        self.client.publish_buffers(&buffers.decoder, &buffers.out);
         let out = &mut buffers.out;
         let listens = self.client.subscriptions.is_some();
         let hard = self.local.server.config.live().output_limit(listens).hard;
@@ -329,6 +339,9 @@ impl Connection {
             return Err(io::ErrorKind::Other.into());
         }
         self.seat.touch(self.local.seats.now(), out.pending());
+        self.client.publish_buffers(&buffers.decoder, &buffers.out);
+        self.mind_memory(buffers);
+        let out = &mut buffers.out;
         while out.has_remaining() {
             if send(&mut self.stream, out).await? == 0 {
                 return Err(io::ErrorKind::WriteZero.into());
@@ -337,6 +350,7 @@ impl Connection {
         }
         out.clear();
         self.client.publish_buffers(&buffers.decoder, &buffers.out);
+        self.mind_memory(buffers);
         Ok(())
     }
 

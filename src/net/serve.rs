@@ -47,7 +47,7 @@ async fn run(server: Arc<Server>) -> Result<(), String> {
     if listening.is_empty() {
         return Err("Configured to not listen anywhere, exiting.".into());
     }
-    obey_policy(&server);
+    obey_limits(&server);
     let workers = start_workers(&server).map_err(|error| reason(&error))?;
     // As in Redis, a score that cannot be set is no reason not to serve: the log has it.
     let _ = oom::obey(config);
@@ -102,17 +102,25 @@ fn fit_open_files(config: &Config, workers: usize) -> Result<(), String> {
     config.set(&[(b"maxclients", possible.to_string().as_bytes())], true)
 }
 
-/// Lets the keys' access clocks follow the eviction policy.
-fn obey_policy(server: &Arc<Server>) {
+/// Lets the keys' access clocks follow the eviction policy, and ends clients that take more than is allowed from now on.
+fn obey_limits(server: &Arc<Server>) {
     for name in ["maxmemory-policy", "lfu-log-factor", "lfu-decay-time"] {
-        let known = Arc::downgrade(server);
-        let follow = move |_: &Config| {
-            // The configuration belongs to the server, so it is there.
-            known.upgrade().as_deref().map(room::follow_policy);
-            Ok(())
-        };
-        server.config.on_change(name, Box::new(follow));
+        on_change(server, name, room::follow_policy);
     }
+    // The limit of clients may be a share of the other one.
+    for name in ["maxmemory", "maxmemory-clients"] {
+        on_change(server, name, |server| server.clients.mind_all(server.config.live()));
+    }
+}
+
+fn on_change(server: &Arc<Server>, name: &str, act: fn(&Server)) {
+    let known = Arc::downgrade(server);
+    let hook = move |_: &Config| {
+        // It is there, because the configuration belongs to it.
+        known.upgrade().as_deref().map(act);
+        Ok(())
+    };
+    server.config.on_change(name, Box::new(hook));
 }
 
 fn start_workers(server: &Arc<Server>) -> io::Result<Vec<Handle>> {

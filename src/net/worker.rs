@@ -204,7 +204,8 @@ async fn keep_house(local: Rc<Local>, lane: usize) {
         looks += 1;
         if looks == LOOKS_PER_SWEEP {
             looks = 0;
-            local.seats.sweep(local.server.config.live()).await;
+            let frees = local.server.frees_buffers.load(Ordering::Relaxed);
+            local.seats.sweep(local.server.config.live(), frees).await;
         }
     }
 }
