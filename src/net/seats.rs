@@ -8,7 +8,7 @@ use std::cell::{Cell, RefCell};
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::Waker;
+use std::task::{Context, Poll, Waker};
 
 use bytes::Buf;
 use socket2::SockRef;
@@ -44,7 +44,7 @@ pub(super) struct Seat {
     freed: Cell<u64>,
     /// Bytes of replies that wait for the client to read.
     unsent: Cell<usize>,
-    /// The task waits for data with the buffers in its hands.
+    /// The task waits for data with the buffers in its hands, and has nothing unsent.
     waiting: Cell<bool>,
     /// Since when they exceed the soft limit.
     over_since: Cell<Option<u64>>,
@@ -150,10 +150,10 @@ impl Seat {
     }
 
     /// Writes the messages that wait to the socket, as far as it takes them now, unless the task is at work and does
-    /// it; wakes the task for the rest.
+    /// it; wakes the task for the rest. A task that waits for input, or for data for its command, has sent all replies.
     pub(super) fn hand_over(&self, send: impl FnOnce(BorrowedFd<'_>, &[u8]) -> usize) {
         self.mailed.set(false);
-        if self.is_parked() {
+        if self.is_parked() || self.waiting.get() {
             self.send_mail(send);
             if self.has_mail() {
                 self.wake();
@@ -183,6 +183,12 @@ impl Seat {
         }
     }
 
+    /// Polls until there are messages that the socket did not take at once.
+    pub(super) fn poll_mail(&self, cx: &mut Context<'_>) -> Poll<()> {
+        self.wait(cx.waker());
+        if self.has_mail() { Poll::Ready(()) } else { Poll::Pending }
+    }
+
     /// Wakes the task.
     fn wake(&self) {
         if let Some(waker) = &*self.waker.borrow() {
@@ -201,7 +207,7 @@ impl Seat {
         self.unsent.get() + self.mail.borrow().pending()
     }
 
-    /// Says that the task sleeps until there is data for its command, or that it works again.
+    /// Says that the task sleeps until there is data for its command, all replies sent, or that it works again.
     pub(super) fn set_waiting(&self, waiting: bool) {
         self.waiting.set(waiting);
     }

@@ -17,6 +17,7 @@
 //! [`nested`](super::nested)), and those who register something. A client between MULTI and EXEC queues: see
 //! [`transaction`](super::transaction).
 
+mod ahead;
 mod memory;
 mod run;
 
@@ -43,6 +44,7 @@ use crate::protocol::args::Args;
 use crate::protocol::decoder::Decoder;
 use crate::protocol::reply::{Mark, Output, Reply};
 use crate::sync::epoch::pin;
+use crate::value::same::same;
 pub use run::Alone;
 use run::{Entrance, Run, answer_unknown};
 
@@ -188,7 +190,7 @@ impl Worker {
         let table = server.keyspace.db(client.db).table(&guard);
         let prepared = Prepared::new(server, args);
         let outcome =
-            catch_unwind(AssertUnwindSafe(|| self.run_one(&run, table, client, args, prepared, out)));
+            catch_unwind(AssertUnwindSafe(|| self.run_any(&run, table, client, args, prepared, out)));
         run.time(UNTIMED);
         let ended = match outcome {
             Ok(Ok(())) | Ok(Err(Wait::Offload | Wait::Blocked)) => Alone::Done,
@@ -283,10 +285,14 @@ impl Worker {
     // -- looking up ---------------------------------------------------------------------------------------------
 
     fn prepare(&mut self, run: &Run<'_>, table: &Table, decoder: &Decoder, range: std::ops::Range<usize>) {
-        let keyspace = &run.server.keyspace;
+        let (keyspace, first) = (&run.server.keyspace, range.start);
         self.window.clear();
+        let mut before: &[u8] = &[];
         for i in range {
-            let prepared = Prepared::new(run.server, decoder.args(i));
+            let args = decoder.args(i);
+            let again = self.window.last().and_then(|last| last.again(run.server, before, args));
+            let prepared = again.unwrap_or_else(|| Prepared::new(run.server, args));
+            before = args.get(0).unwrap_or_default();
             if prepared.key_at != 0 {
                 table.prefetch_directory(prepared.hash);
                 keyspace.gate.prefetch(stripe_of(prepared.hash));
@@ -303,12 +309,17 @@ impl Worker {
             prepared.entry =
                 prepared.bucket.and_then(|bucket| Table::prefetch_entry(bucket, prepared.hash, run.guard));
         }
+        let mut large = false;
         for prepared in &self.window {
             // SAFETY: reached through the table under the run's guard.
-            let word = prepared.entry.map(|entry| unsafe { entry.as_ref() }.load());
-            if let Some(pointee) = word.and_then(|word| word.pointee()) {
+            let Some(word) = prepared.entry.map(|entry| unsafe { entry.as_ref() }.load()) else { continue };
+            if let Some(pointee) = word.pointee() {
                 prefetch(pointee);
+                large |= word.is_large_collection() && prepared.looks_up();
             }
+        }
+        if large {
+            ahead::look(&self.window, decoder, first, run.guard);
         }
     }
 
@@ -338,7 +349,7 @@ impl Worker {
         } else if client.multi.is_some() {
             self.run_in_multi(run, table, client, args, prepared, out)?;
         } else {
-            self.run_one(run, table, client, args, prepared, out)?;
+            self.run_any(run, table, client, args, prepared, out)?;
         }
         // What a client listens to is pushed, and no reply.
         let pushes = prepared.command.is_some_and(|(_, known)| pubsub::answers_by_pushing(known, args));
@@ -386,7 +397,21 @@ impl Worker {
         Ok(())
     }
 
-    #[inline]
+    /// [`Worker::run_one`] for those who call it seldom.
+    #[inline(never)]
+    fn run_any(
+        &mut self,
+        run: &Run<'_>,
+        table: &Table,
+        client: &mut Client,
+        args: Args<'_>,
+        prepared: Prepared,
+        out: &mut Output,
+    ) -> Result<(), Wait> {
+        self.run_one(run, table, client, args, prepared, out)
+    }
+
+    #[inline(always)]
     fn run_one(
         &mut self,
         run: &Run<'_>,
@@ -430,7 +455,7 @@ impl Worker {
         Ok(())
     }
 
-    #[inline]
+    #[inline(always)]
     fn run_known(
         &mut self,
         run: &Run<'_>,
@@ -528,6 +553,14 @@ impl Worker {
         Ok(run.call_in(&section, client, args, command, out))
     }
 
+    /// Runs a waiting command once more, because its time has come: see [`blocking::Block::again_at`].
+    #[cold]
+    pub fn run_again(&mut self, server: &Server, waiter: &blocking::Waiter) -> Alone {
+        let guard = pin();
+        collect_if_due(&guard);
+        blocking::run_again(server, &guard, self.lane, waiter)
+    }
+
     /// Answers the command whose wait is over; the client goes on with the one behind it.
     #[cold]
     pub fn finish_wait(&mut self, server: &Server, client: &mut Client, out: &mut Output) {
@@ -549,7 +582,21 @@ impl Worker {
 }
 
 impl Prepared {
+    fn looks_up(&self) -> bool {
+        self.command.is_some_and(|(_, command)| command.names.is_some())
+    }
+
+    /// What a command is that has the name of this one, which was `name`: nearly all of a pipeline are alike.
     #[inline]
+    fn again(&self, server: &Server, name: &[u8], args: Args<'_>) -> Option<Prepared> {
+        let (_, command) = self.command?;
+        if command.only_key == 0 || !same(args.get(0)?, name) {
+            return None;
+        }
+        let hash = server.keyspace.hasher.hash(args.get(command.only_key)?);
+        Some(Prepared { command: self.command, key_at: command.only_key, hash, bucket: None, entry: None })
+    }
+
     fn new(server: &Server, args: Args<'_>) -> Prepared {
         let command = registry().resolve(args);
         let mut prepared = Prepared { command, key_at: 0, hash: 0, bucket: None, entry: None };
@@ -567,12 +614,14 @@ impl Prepared {
 /// The argument of a call's only key, if it has exactly one and one step on it is all that the command does.
 #[inline]
 fn single_key(command: &Command, args: Args<'_>) -> Option<usize> {
+    if command.only_key != 0 {
+        return Some(command.only_key);
+    }
     let [spec] = command.keys else { return None };
-    if command.flags.intersects(Flags::EXCLUSIVE.union(Flags::SECTION)) {
+    if command.flags.intersects(Flags::SEVERAL_STEPS) {
         return None;
     }
-    let only = || spec.only_key_of(args.len()).or_else(|| spec.only_key_behind_options(args));
-    spec.fixed().or_else(only)
+    spec.only_key_of(args.len()).or_else(|| spec.only_key_behind_options(args))
 }
 
 #[cfg(test)]

@@ -21,6 +21,7 @@ use crate::memory;
 use crate::protocol::args::Args;
 use crate::protocol::reply::{Mark, Output, Reply};
 use crate::sync::epoch::Guard;
+use crate::value::same::same;
 
 /// Bytes that one run may unlink: nothing of it can be freed before the run has ended.
 const GARBAGE_PER_RUN: i64 = (GARBAGE / 16) as i64;
@@ -153,7 +154,7 @@ impl Run<'_> {
     }
 
     /// The call's key, with the entry that the batch found if it is still the key's.
-    #[inline]
+    #[inline(always)]
     pub(super) fn key<'k>(
         &'k self,
         table: &Table,
@@ -168,7 +169,7 @@ impl Run<'_> {
             // SAFETY: reached through the table under this run's guard.
             unsafe { entry.as_ref() }
         });
-        Key { bytes, hash: prepared.hash, hint: hint.filter(|entry| entry.key() == bytes) }
+        Key { bytes, hash: prepared.hash, hint: hint.filter(|entry| same(entry.key(), bytes)) }
     }
 
     /// Counts a call that has run and replied.
@@ -196,7 +197,7 @@ impl Run<'_> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn write_one(
         &self,
         client: &mut Client,
@@ -228,7 +229,7 @@ impl Run<'_> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn read_one(
         &self,
         client: &mut Client,
@@ -337,7 +338,7 @@ pub(super) fn answer_unknown(client: &mut Client, args: Args<'_>, out: &mut Outp
 }
 
 /// Tries a few times, because most sections are over in less than a microsecond.
-#[inline]
+#[inline(always)]
 fn spin<T>(mut attempt: impl FnMut() -> Result<T, Closed>) -> Result<T, Closed> {
     let mut last = attempt();
     for _ in 0..CLOSED_SPINS {

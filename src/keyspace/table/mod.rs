@@ -45,6 +45,7 @@ use super::reclaim::retire;
 use crate::sync::epoch::Guard;
 use crate::sync::heap::{self, alloc_words, dealloc};
 use crate::sync::{AtomicBool, AtomicI64, AtomicPtr, AtomicU64, Ordering};
+use crate::value::same::same;
 use crate::value::word::Word;
 
 const OCCUPIED: u64 = 1;
@@ -317,7 +318,7 @@ impl Table {
             .candidates(tag_of(hash))
             // SAFETY: entries of a reachable bucket are alive under the guard.
             .map(|(place, entry)| (place, unsafe { entry.as_ref() }))
-            .find(|(_, entry)| entry.key() == key)
+            .find(|(_, entry)| same(entry.key(), key))
     }
 
     /// First step of a lookup that overlaps with others: asks for the directory word's cache line.

@@ -3,6 +3,9 @@
 /// Digits that cannot overflow an unsigned 64-bit number.
 const SAFE_DIGITS: usize = 19;
 
+/// Every integer of so many digits is a double.
+const EXACT_DIGITS: usize = 15;
+
 /// A canonical decimal integer: an optional `-`, no `+`, no leading zero, no space, and no `-0`.
 #[inline]
 pub fn parse_i64(text: &[u8]) -> Option<i64> {
@@ -67,19 +70,41 @@ pub fn parse_u64_loose(text: &[u8]) -> Option<u64> {
 /// A double as C's `strtod` reads it in full: decimal or hexadecimal, `inf` and `infinity` in any case.
 ///
 /// Refused are `nan`, spaces, trailing bytes, and numbers whose magnitude overflows or vanishes to zero.
+#[inline]
 pub fn parse_f64(text: &[u8]) -> Option<f64> {
     let (negative, magnitude) = match text {
         [b'-', rest @ ..] => (true, rest),
         [b'+', rest @ ..] => (false, rest),
         _ => (false, text),
     };
-    let value = match magnitude {
-        [b'0', b'x' | b'X', hex @ ..] => parse_hex(hex)?,
-        [b'0'..=b'9' | b'.', ..] => parse_decimal(magnitude)?,
-        _ if is_infinity(magnitude) => f64::INFINITY,
-        _ => return None,
-    };
+    let value = whole(magnitude).or_else(|| parse_magnitude(magnitude))?;
     Some(if negative { -value } else { value })
+}
+
+/// Most doubles that clients send are integers. So few digits are one that a double holds exactly.
+#[inline]
+fn whole(digits: &[u8]) -> Option<f64> {
+    if !(1..=EXACT_DIGITS).contains(&digits.len()) {
+        return None;
+    }
+    let mut value = 0u64;
+    for byte in digits {
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 {
+            return None;
+        }
+        value = value.wrapping_mul(10).wrapping_add(u64::from(digit));
+    }
+    Some(value as f64)
+}
+
+fn parse_magnitude(magnitude: &[u8]) -> Option<f64> {
+    match magnitude {
+        [b'0', b'x' | b'X', hex @ ..] => parse_hex(hex),
+        [b'0'..=b'9' | b'.', ..] => parse_decimal(magnitude),
+        _ if is_infinity(magnitude) => Some(f64::INFINITY),
+        _ => None,
+    }
 }
 
 /// A double as a bare call of C's `strtod` reads it, the text to its end: nothing at all is zero, blanks in front do not

@@ -267,7 +267,7 @@ impl Decoder {
         let (base, end) = (self.partial.base, self.pos);
         self.next_command();
         let spans = &self.spans[command.first_span as usize..];
-        if !self.shape.learn(spans, end - base) {
+        if end == self.buffer.bytes.len() || !self.shape.learn(spans, end - base) {
             return;
         }
         let count = self.shape.run(self.level, &self.buffer.bytes, base, most - self.commands.len());
