@@ -68,8 +68,8 @@ fn scripts(text: &mut Text<'_>) {
 }
 
 pub(super) fn memory(text: &mut Text<'_>) {
-    let used = memory::used();
-    let peak = text.server.stats.note_peak();
+    let used = text.used;
+    let peak = text.server.stats.note_peak(used);
     let policy = text.server.config.get(&[b"maxmemory-policy"]);
     text.bytes("used_memory", used);
     let resident = system::resident();
@@ -135,8 +135,11 @@ pub(super) fn stats(text: &mut Text<'_>) {
     text.field("sync_partial_err", 0);
     text.field("expired_subkeys", text.server.keyspace.due_fields.expired());
     text.field("expired_keys", keys.expired);
-    text.field("evicted_keys", 0);
-    text.field("evicted_clients", 0);
+    text.field("evicted_keys", keys.evicted);
+    text.field("evicted_clients", text.sums.evicted_clients);
+    let (all, current) = text.server.shortage.millis(text.server);
+    text.field("total_eviction_exceeded_time", all);
+    text.field("current_eviction_exceeded_time", current);
     text.field("keyspace_hits", keys.hits);
     text.field("keyspace_misses", keys.misses);
     text.field("pubsub_channels", 0);
