@@ -17,6 +17,8 @@
 //! [`nested`](super::nested)), and those who register something. A client between MULTI and EXEC queues: see
 //! [`transaction`](super::transaction).
 
+mod ahead;
+mod memory;
 mod run;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -25,6 +27,7 @@ use super::blocking;
 use super::client::Client;
 use super::diagnosis::{Seen, Source};
 use super::footprint::Footprint;
+use super::room::Room;
 use super::script;
 use super::state::{Server, unix_ms};
 use super::table::{Command, Flags, registry};
@@ -45,6 +48,7 @@ use crate::protocol::args::Args;
 use crate::protocol::decoder::Decoder;
 use crate::protocol::reply::{Mark, Output, Reply};
 use crate::sync::epoch::pin;
+use crate::value::same::same;
 pub use run::Alone;
 use run::{Entrance, Run, answer_unknown};
 
@@ -68,6 +72,7 @@ pub struct Worker {
     offloads: bool,
     window: Vec<Prepared>,
     snapshot: Snapshot,
+    room: Room,
 }
 
 /// How far a batch came.
@@ -79,6 +84,9 @@ pub enum Progress {
     Closed(usize, Closed),
     /// The command at this place must wait until CLIENT PAUSE is over.
     Paused(usize),
+    /// The command at this place must wait until there is memory for it, or until what was unlinked is freed:
+    /// [`Worker::make_room`] says when.
+    Memory(usize),
     /// The command at this place waits for data: `client.waiting`. When that is over, [`Worker::finish_wait`] answers
     /// it, and the next one is to run.
     Blocked(usize),
@@ -91,10 +99,14 @@ pub enum Progress {
 /// Of the commands without keys, those that close something all the same.
 const KEYLESS_SECTIONS: Flags = Flags::CLOSES_ALL.union(Flags::STABLE).union(Flags::SECTION);
 
+/// Commands that may make memory short, or leave much of it to be freed.
+const MINDS_MEMORY: Flags = Flags::WRITE.union(Flags::DENYOOM);
+
 /// Why a command cannot run now.
 enum Wait {
     Closed(Closed),
     Paused,
+    Memory,
     Blocked,
     Offload,
 }
@@ -154,7 +166,13 @@ struct Place {
 impl Worker {
     /// The worker that announces in `lane`.
     pub fn new(lane: usize) -> Worker {
-        Worker { lane, offloads: true, window: Vec::with_capacity(WINDOW), snapshot: Snapshot::default() }
+        Worker {
+            lane,
+            offloads: true,
+            window: Vec::with_capacity(WINDOW),
+            snapshot: Snapshot::default(),
+            room: Room::default(),
+        }
     }
 
     /// A worker of the pool that runs scripts.
@@ -172,20 +190,19 @@ impl Worker {
     ) -> Alone {
         let guard = pin();
         collect_if_due(&guard);
-        let run = Run::new(server, &guard, self.lane);
-        run.look_at_memory();
+        let mut run = Run::new(server, &guard, self.lane);
+        run.bounded = self.room.begin(server.config.live().maxmemory());
         let mark = out.checkpoint();
         let table = server.keyspace.db(client.db).table(&guard);
         let prepared = Prepared::new(server, args);
-        let outcome = catch_unwind(AssertUnwindSafe(|| match client.is_plain() {
-            true => self.run_one(&run, table, client, args, prepared, out),
-            false => self.run_unplain(&run, table, client, args, prepared, out),
-        }));
+        let outcome =
+            catch_unwind(AssertUnwindSafe(|| self.run_any(&run, table, client, args, prepared, out)));
         run.time(UNTIMED);
         let ended = match outcome {
             Ok(Ok(())) | Ok(Err(Wait::Offload | Wait::Blocked)) => Alone::Done,
             Ok(Err(Wait::Closed(closed))) => return Alone::Closed(closed),
             Ok(Err(Wait::Paused)) => return Alone::Paused,
+            Ok(Err(Wait::Memory)) => return Alone::Memory,
             Err(_) => {
                 run.abandon(client, args, mark, out);
                 client.closing = true;
@@ -217,7 +234,8 @@ impl Worker {
     ) -> Progress {
         let guard = pin();
         collect_if_due(&guard);
-        let run = Run::new(server, &guard, self.lane);
+        let mut run = Run::new(server, &guard, self.lane);
+        run.bounded = self.room.begin(server.config.live().maxmemory());
         let mut place = Place { at: from, mark: out.checkpoint() };
         let result =
             catch_unwind(AssertUnwindSafe(|| self.run_batch(&run, client, decoder, &mut place, out)));
@@ -248,7 +266,7 @@ impl Worker {
             let end = (first + WINDOW).min(decoder.batch_len());
             let table = run.server.keyspace.db(client.db).table(run.guard);
             self.prepare(run, table, decoder, first..end);
-            run.look_at_memory();
+            self.look_at_memory(run);
             while place.at < end && !client.ends() {
                 let prepared = self.window[place.at - first];
                 let outcome = if client.is_plain() {
@@ -260,6 +278,7 @@ impl Worker {
                     Ok(()) => {}
                     Err(Wait::Closed(closed)) => return Progress::Closed(place.at, closed),
                     Err(Wait::Paused) => return Progress::Paused(place.at),
+                    Err(Wait::Memory) => return Progress::Memory(place.at),
                     Err(Wait::Blocked) => return Progress::Blocked(place.at),
                     Err(Wait::Offload) => return Progress::Offload(place.at),
                 }
@@ -278,10 +297,14 @@ impl Worker {
     // -- looking up ---------------------------------------------------------------------------------------------
 
     fn prepare(&mut self, run: &Run<'_>, table: &Table, decoder: &Decoder, range: std::ops::Range<usize>) {
-        let keyspace = &run.server.keyspace;
+        let (keyspace, first) = (&run.server.keyspace, range.start);
         self.window.clear();
+        let mut before: &[u8] = &[];
         for i in range {
-            let prepared = Prepared::new(run.server, decoder.args(i));
+            let args = decoder.args(i);
+            let again = self.window.last().and_then(|last| last.again(run.server, before, args));
+            let prepared = again.unwrap_or_else(|| Prepared::new(run.server, args));
+            before = args.get(0).unwrap_or_default();
             if prepared.key_at != 0 {
                 table.prefetch_directory(prepared.hash);
                 keyspace.gate.prefetch(stripe_of(prepared.hash));
@@ -291,19 +314,32 @@ impl Worker {
         if self.window.len() == 1 {
             return;
         }
+        // Of commands on one key in a row only the first is looked up; the others find what it found.
+        let mut hash = None;
         for prepared in self.window.iter_mut().filter(|p| p.key_at != 0) {
-            prepared.bucket = Some(table.prefetch_bucket(prepared.hash, run.guard));
+            if hash != Some(prepared.hash) {
+                hash = Some(prepared.hash);
+                prepared.bucket = Some(table.prefetch_bucket(prepared.hash, run.guard));
+            }
         }
-        for prepared in &mut self.window {
-            prepared.entry =
-                prepared.bucket.and_then(|bucket| Table::prefetch_entry(bucket, prepared.hash, run.guard));
+        let mut entry = None;
+        for prepared in self.window.iter_mut().filter(|p| p.key_at != 0) {
+            if let Some(bucket) = prepared.bucket {
+                entry = Table::prefetch_entry(bucket, prepared.hash, run.guard);
+            }
+            prepared.entry = entry;
         }
+        let mut large = false;
         for prepared in &self.window {
             // SAFETY: reached through the table under the run's guard.
-            let word = prepared.entry.map(|entry| unsafe { entry.as_ref() }.load());
-            if let Some(pointee) = word.and_then(|word| word.pointee()) {
+            let Some(word) = prepared.entry.map(|entry| unsafe { entry.as_ref() }.load()) else { continue };
+            if let Some(pointee) = word.pointee() {
                 prefetch(pointee);
+                large |= word.is_large_collection() && prepared.looks_up();
             }
+        }
+        if large {
+            ahead::look(&self.window, decoder, first, run.guard);
         }
     }
 
@@ -389,7 +425,9 @@ impl Worker {
             return Ok(());
         };
         client.last_command = id as u16;
-        let admission = transaction::admit(run.server, client, command, args, run.out_of_memory.get());
+        let needs = transaction::needs_memory(client, command);
+        let short = self.is_short(run, client, needs)?;
+        let admission = transaction::admit(run.server, client, command, args, short);
         if let Admission::Refused(text) = admission {
             Reply::new(out, client.resp3).error(&text);
             run.count_refusal(Some(id), out);
@@ -426,7 +464,21 @@ impl Worker {
         Ok(())
     }
 
-    #[inline]
+    /// [`Worker::run_one`] for those who call it seldom.
+    #[inline(never)]
+    fn run_any(
+        &mut self,
+        run: &Run<'_>,
+        table: &Table,
+        client: &mut Client,
+        args: Args<'_>,
+        prepared: Prepared,
+        out: &mut Output,
+    ) -> Result<(), Wait> {
+        self.run_one(run, table, client, args, prepared, out)
+    }
+
+    #[inline(always)]
     fn run_one(
         &mut self,
         run: &Run<'_>,
@@ -447,7 +499,9 @@ impl Worker {
             run.count_refusal(Some(id), out);
             return Ok(());
         }
-        if run.out_of_memory.get() && command.flags.contains(Flags::DENYOOM) {
+        if command.flags.intersects(MINDS_MEMORY)
+            && self.is_short(run, client, command.flags.contains(Flags::DENYOOM))?
+        {
             Reply::new(out, client.resp3).error(error::OUT_OF_MEMORY);
             run.count_refusal(Some(id), out);
             return Ok(());
@@ -465,7 +519,7 @@ impl Worker {
         self.run_counted(run, table, client, args, (prepared, (id, command)), out)
     }
 
-    #[inline]
+    #[inline(always)]
     fn run_known(
         &mut self,
         run: &Run<'_>,
@@ -563,6 +617,14 @@ impl Worker {
         Ok(run.call_in(&section, client, args, command, out))
     }
 
+    /// Runs a waiting command once more, because its time has come: see [`blocking::Block::again_at`].
+    #[cold]
+    pub fn run_again(&mut self, server: &Server, waiter: &blocking::Waiter) -> Alone {
+        let guard = pin();
+        collect_if_due(&guard);
+        blocking::run_again(server, &guard, self.lane, waiter)
+    }
+
     /// Answers the command whose wait is over; the client goes on with the one behind it.
     #[cold]
     pub fn finish_wait(&mut self, server: &Server, client: &mut Client, out: &mut Output) {
@@ -589,7 +651,21 @@ impl Worker {
 }
 
 impl Prepared {
+    fn looks_up(&self) -> bool {
+        self.command.is_some_and(|(_, command)| command.names.is_some())
+    }
+
+    /// What a command is that has the name of this one, which was `name`: nearly all of a pipeline are alike.
     #[inline]
+    fn again(&self, server: &Server, name: &[u8], args: Args<'_>) -> Option<Prepared> {
+        let (_, command) = self.command?;
+        if command.only_key == 0 || !same(args.get(0)?, name) {
+            return None;
+        }
+        let hash = server.keyspace.hasher.hash(args.get(command.only_key)?);
+        Some(Prepared { command: self.command, key_at: command.only_key, hash, bucket: None, entry: None })
+    }
+
     fn new(server: &Server, args: Args<'_>) -> Prepared {
         let command = registry().resolve(args);
         let mut prepared = Prepared { command, key_at: 0, hash: 0, bucket: None, entry: None };
@@ -612,12 +688,14 @@ fn touches_keys(command: &Command) -> bool {
 /// The argument of a call's only key, if it has exactly one and one step on it is all that the command does.
 #[inline]
 fn single_key(command: &Command, args: Args<'_>) -> Option<usize> {
+    if command.only_key != 0 {
+        return Some(command.only_key);
+    }
     let [spec] = command.keys else { return None };
-    if command.flags.intersects(Flags::EXCLUSIVE.union(Flags::SECTION)) {
+    if command.flags.intersects(Flags::SEVERAL_STEPS) {
         return None;
     }
-    let only = || spec.only_key_of(args.len()).or_else(|| spec.only_key_behind_options(args));
-    spec.fixed().or_else(only)
+    spec.only_key_of(args.len()).or_else(|| spec.only_key_behind_options(args))
 }
 
 #[cfg(test)]

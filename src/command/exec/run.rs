@@ -11,16 +11,22 @@ use crate::command::state::{Server, unix_ms};
 use crate::command::table::{Command, registry};
 use crate::command::ticks::ticks;
 use crate::command::{Ctx, connection, container, stats, transaction};
+use crate::keyspace::evict::Ground;
 use crate::keyspace::gate::{Closed, Observers, Section};
 use crate::keyspace::observe::Trace;
 use crate::keyspace::table::Table;
 use crate::keyspace::{Access, Key, Space};
+use crate::limits::GARBAGE;
 use crate::log_warning;
 use crate::memory;
 use crate::protocol::args::Args;
 use crate::protocol::decoder::Decoder;
 use crate::protocol::reply::{Mark, Output, Reply};
 use crate::sync::epoch::Guard;
+use crate::value::same::same;
+
+/// Bytes that one run may unlink: nothing of it can be freed before the run has ended.
+const GARBAGE_PER_RUN: i64 = (GARBAGE / 16) as i64;
 
 /// How a command that ran by itself ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -31,6 +37,8 @@ pub enum Alone {
     Closed(Closed),
     /// It must wait until CLIENT PAUSE is over.
     Paused,
+    /// It must wait until there is memory for it.
+    Memory,
 }
 
 /// What a call finds around it.
@@ -79,8 +87,10 @@ pub(super) struct Run<'a> {
     pub(super) late: Cell<Option<(usize, u64)>>,
     /// Why every call is looked at, if it is.
     attention: Cell<Attention>,
-    /// More memory is in use than `maxmemory` allows.
-    pub(super) out_of_memory: Cell<bool>,
+    /// There is a `maxmemory`.
+    pub(super) bounded: bool,
+    /// What this thread may have unlinked before the run ends, so that it can be freed.
+    pub(super) most_garbage: i64,
 }
 
 impl<'a> Run<'a> {
@@ -95,7 +105,8 @@ impl<'a> Run<'a> {
             timed: Cell::new((UNTIMED, 0)),
             late: Cell::default(),
             attention: Cell::new(server.diagnosis.attention()),
-            out_of_memory: Cell::default(),
+            bounded: false,
+            most_garbage: memory::garbage_of_this_thread() + GARBAGE_PER_RUN,
         }
     }
 }
@@ -115,11 +126,9 @@ impl Run<'_> {
         log_warning!("The command '{name}' panicked and was abandoned; its client is disconnected");
     }
 
-    /// Looks whether `maxmemory` is exceeded: once per window, because the sum over all threads is not free.
-    #[inline]
-    pub(super) fn look_at_memory(&self) {
-        let most = self.server.config.live().maxmemory();
-        self.out_of_memory.set(most != 0 && memory::used() > most);
+    /// Where eviction happens.
+    pub(super) fn ground(&self) -> Ground<'_> {
+        Ground { keyspace: &self.server.keyspace, lane: self.lane, guard: self.guard, now: self.now }
     }
 
     /// Takes the time of calls of command `id` from here on. The counter costs a fifth of a short command, so brief
@@ -208,7 +217,7 @@ impl Run<'_> {
     }
 
     /// The call's key, with the entry that the batch found if it is still the key's.
-    #[inline]
+    #[inline(always)]
     pub(super) fn key<'k>(
         &'k self,
         table: &Table,
@@ -223,7 +232,7 @@ impl Run<'_> {
             // SAFETY: reached through the table under this run's guard.
             unsafe { entry.as_ref() }
         });
-        Key { bytes, hash: prepared.hash, hint: hint.filter(|entry| entry.key() == bytes) }
+        Key { bytes, hash: prepared.hash, hint: hint.filter(|entry| same(entry.key(), bytes)) }
     }
 
     /// Counts a call that has run and replied.
@@ -251,7 +260,7 @@ impl Run<'_> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn write_one(
         &self,
         client: &mut Client,
@@ -283,7 +292,7 @@ impl Run<'_> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn read_one(
         &self,
         client: &mut Client,
@@ -398,7 +407,7 @@ pub(super) fn answer_unknown(client: &mut Client, args: Args<'_>, out: &mut Outp
 }
 
 /// Tries a few times, because most sections are over in less than a microsecond.
-#[inline]
+#[inline(always)]
 fn spin<T>(mut attempt: impl FnMut() -> Result<T, Closed>) -> Result<T, Closed> {
     let mut last = attempt();
     for _ in 0..CLOSED_SPINS {

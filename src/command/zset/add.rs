@@ -152,6 +152,11 @@ pub(super) fn zincrby(ctx: &mut Ctx<'_>) {
 }
 
 fn add(ctx: &mut Ctx<'_>, options: Options, words: Args<'_>) -> Answer<()> {
+    if words.len() == 2 {
+        let score = parse_f64(&words[0]).ok_or(error::NOT_A_FLOAT)?;
+        add_pairs(ctx, options, std::iter::once((&words[1], score)));
+        return Ok(());
+    }
     if words.iter().step_by(2).any(|score| parse_f64(score).is_none()) {
         return Err(error::NOT_A_FLOAT);
     }
