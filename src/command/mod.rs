@@ -24,6 +24,7 @@ pub mod notify;
 pub mod pause;
 pub mod pubsub;
 pub mod rdb;
+pub mod room;
 pub mod script;
 pub mod server;
 pub mod set;

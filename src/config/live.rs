@@ -31,6 +31,12 @@ pub struct Live {
     pub(super) client_query_buffer_limit: AtomicU64,
     pub(super) hll_sparse_max_bytes: AtomicU64,
     pub(super) maxmemory: AtomicU64,
+    pub(super) maxmemory_clients: AtomicU64,
+    pub(super) maxmemory_policy: AtomicU64,
+    pub(super) maxmemory_samples: AtomicU64,
+    pub(super) eviction_tenacity: AtomicU64,
+    pub(super) lfu_log_factor: AtomicU64,
+    pub(super) lfu_decay_time: AtomicU64,
     pub(super) output: OutputLimit,
     pub(super) output_of_listeners: OutputLimit,
     pub(super) hash_max_listpack_entries: AtomicU64,
@@ -89,6 +95,37 @@ impl Live {
     /// Bytes of memory beyond which commands that need more are refused; zero is no limit.
     pub fn maxmemory(&self) -> u64 {
         self.maxmemory.load(Ordering::Relaxed)
+    }
+
+    /// Bytes that all clients may take together; zero is no limit.
+    #[inline]
+    pub fn maxmemory_clients(&self) -> u64 {
+        self.maxmemory_clients.load(Ordering::Relaxed)
+    }
+
+    /// The number of the eviction policy, as the directive's table has it.
+    pub fn maxmemory_policy(&self) -> u64 {
+        self.maxmemory_policy.load(Ordering::Relaxed)
+    }
+
+    /// Keys that are looked at for each that is evicted.
+    pub fn maxmemory_samples(&self) -> usize {
+        self.maxmemory_samples.load(Ordering::Relaxed) as usize
+    }
+
+    /// How long eviction may keep a command, from 0 to 100.
+    pub fn eviction_tenacity(&self) -> u64 {
+        self.eviction_tenacity.load(Ordering::Relaxed)
+    }
+
+    /// How slowly the counter of uses rises.
+    pub fn lfu_log_factor(&self) -> u32 {
+        self.lfu_log_factor.load(Ordering::Relaxed) as u32
+    }
+
+    /// Minutes without a use after which the counter of uses falls by one; zero is never.
+    pub fn lfu_decay_time(&self) -> u32 {
+        self.lfu_decay_time.load(Ordering::Relaxed) as u32
     }
 
     /// Milliseconds after which a script counts as one that keeps others waiting; zero is never.

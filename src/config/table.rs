@@ -119,6 +119,8 @@ const POLICIES: &[(&str, u32)] = &[
     ("allkeys-lfu", 5),
     ("allkeys-random", 6),
     ("noeviction", 7),
+    ("volatile-lrm", 8),
+    ("allkeys-lrm", 9),
 ];
 const FSYNC: &[(&str, u32)] = &[("everysec", 1), ("always", 2), ("no", 0)];
 const FACILITIES: &[(&str, u32)] = &[
@@ -185,7 +187,7 @@ pub static DIRECTIVES: &[Directive] = &[
     later("unixsocket", TEXT, "").fixed(),
     later("unixsocketperm", Octal(0, 0o777), "0").fixed(),
     later("socket-mark-id", Int(0, u32::MAX as i64), "0").fixed(),
-    later("maxmemory-clients", MemoryOrPercent, "0"),
+    read("maxmemory-clients", MemoryOrPercent, "0"),
     later("max-new-connections-per-cycle", Int(1, 1000), "10"),
     // Server
     read("io-threads", Int(0, THREADS), "0").fixed().nickname("threads"),
@@ -240,12 +242,12 @@ pub static DIRECTIVES: &[Directive] = &[
     // Memory and data types
     read("hll-sparse-max-bytes", MEM, "3000").live(|live| &live.hll_sparse_max_bytes),
     read("maxmemory", Memory(0, u64::MAX), "0").live(|live| &live.maxmemory),
-    later("maxmemory-policy", Enum(POLICIES), "noeviction"),
-    later("maxmemory-samples", POS, "5"),
-    later("maxmemory-eviction-tenacity", Int(0, 100), "10"),
+    read("maxmemory-policy", Enum(POLICIES), "noeviction").live(|live| &live.maxmemory_policy),
+    read("maxmemory-samples", POS, "5").live(|live| &live.maxmemory_samples),
+    read("maxmemory-eviction-tenacity", Int(0, 100), "10").live(|live| &live.eviction_tenacity),
     later("active-expire-effort", Int(1, 10), "1"),
-    later("lfu-decay-time", NAT, "1"),
-    later("lfu-log-factor", NAT, "10"),
+    read("lfu-decay-time", NAT, "1").live(|live| &live.lfu_decay_time),
+    read("lfu-log-factor", NAT, "10").live(|live| &live.lfu_log_factor),
     moot("lazyfree-lazy-eviction", Bool, "no", BACKGROUND),
     moot("lazyfree-lazy-expire", Bool, "no", BACKGROUND),
     moot("lazyfree-lazy-server-del", Bool, "no", BACKGROUND),

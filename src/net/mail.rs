@@ -50,7 +50,8 @@ fn deliver(local: &Local, lane: usize, posts: &[Post]) {
             }
         });
     }
-    for seat in receivers {
+    for seat in &receivers {
         seat.hand_over(|socket, bytes| rustix::net::send(socket, bytes, SendFlags::NOSIGNAL).unwrap_or(0));
+        seat.mind_memory(&local.server.clients, live);
     }
 }

@@ -196,11 +196,16 @@ async fn keep_house(local: Rc<Local>, lane: usize) {
             local.server.stats.sample();
             memory::allow_huge_pages_if_large();
         }
+        if lane == 0 {
+            // Where no command comes by that would see to it, such as after CONFIG SET maxmemory.
+            pressure::keep_within(&local).await;
+        }
         pressure::hand_in_if_much();
         looks += 1;
         if looks == LOOKS_PER_SWEEP {
             looks = 0;
-            local.seats.sweep(local.server.config.live()).await;
+            let frees = local.server.frees_buffers.load(Ordering::Relaxed);
+            local.seats.sweep(local.server.config.live(), frees).await;
         }
     }
 }

@@ -2,7 +2,7 @@
 //! if a client had made it.
 
 use super::read::{Reader, parse_score};
-use super::{Checked, Corrupt, Limits, Value, ensure, kind, listpack, old, stream};
+use super::{Checked, Corrupt, Limits, Value, ensure, json, kind, listpack, old, stream};
 use crate::value::collection::Collection;
 use crate::value::hash::{Hash, Ttl};
 use crate::value::list::{List, MAX_ELEMENT, Side};
@@ -37,6 +37,7 @@ pub fn value(reader: &mut Reader<'_>, limits: &Limits) -> Checked<Value> {
         | kind::HASH_LISTPACK
         | kind::HASH_DEADLINES_EARLY..=kind::HASH_LISTPACK_DEADLINES => hash(reader, kind, limits)?.wrap(),
         kind::STREAM | kind::STREAM_2 | kind::STREAM_3 => stream::load(reader, kind, limits.stream)?.wrap(),
+        kind::MODULE_2 => json::load(reader)?.wrap(),
         _ => return Err(Corrupt),
     };
     ensure(!any.is_empty())?;

@@ -7,6 +7,7 @@
 
 use super::dict::AHEAD;
 use super::hash::Hash;
+use super::json::Json;
 use super::latch::{ReadGuard, WriteGuard};
 use super::list::List;
 use super::node::{Node, NodeKind};
@@ -37,6 +38,8 @@ pub enum Kind {
     ZSet = 3,
     /// A stream.
     Stream = 4,
+    /// A JSON document.
+    Json = 5,
 }
 
 impl Kind {
@@ -47,11 +50,12 @@ impl Kind {
             1 => Kind::Hash,
             2 => Kind::Set,
             3 => Kind::ZSet,
-            _ => Kind::Stream,
+            4 => Kind::Stream,
+            _ => Kind::Json,
         }
     }
 
-    /// What TYPE answers.
+    /// What TYPE answers: of a document the name that RedisJSON's module has.
     pub fn name(self) -> &'static str {
         match self {
             Kind::List => "list",
@@ -59,6 +63,7 @@ impl Kind {
             Kind::Set => "set",
             Kind::ZSet => "zset",
             Kind::Stream => "stream",
+            Kind::Json => "ReJSON-RL",
         }
     }
 }
@@ -117,6 +122,8 @@ pub enum Any {
     ZSet(ZSet),
     /// A stream.
     Stream(Stream),
+    /// A JSON document.
+    Json(Json),
 }
 
 /// Evaluates the body with `$name` bound to the collection inside.
@@ -128,6 +135,7 @@ macro_rules! with_any {
             Any::Set($name) => $body,
             Any::ZSet($name) => $body,
             Any::Stream($name) => $body,
+            Any::Json($name) => $body,
         }
     };
 }
@@ -155,6 +163,7 @@ impl Any {
             Any::Set(_) => Kind::Set,
             Any::ZSet(_) => Kind::ZSet,
             Any::Stream(_) => Kind::Stream,
+            Any::Json(_) => Kind::Json,
         }
     }
 
@@ -170,7 +179,7 @@ impl Any {
                 Any::Hash(hash) => hash.look_ahead(some),
                 Any::Set(set) => set.look_ahead(some),
                 Any::ZSet(zset) => zset.look_ahead(some),
-                Any::List(_) | Any::Stream(_) => {}
+                Any::List(_) | Any::Stream(_) | Any::Json(_) => {}
             }
         }
     }
@@ -197,6 +206,7 @@ pub fn packed_encoding(packed: PackedView<'_>) -> &'static str {
         Kind::Set => of::<Set>(packed),
         Kind::ZSet => of::<ZSet>(packed),
         Kind::Stream => of::<Stream>(packed),
+        Kind::Json => of::<Json>(packed),
     }
 }
 

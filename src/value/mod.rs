@@ -5,6 +5,7 @@ pub mod crc64;
 pub mod dict;
 pub mod hash;
 pub mod hyperloglog;
+pub mod json;
 pub mod latch;
 pub mod list;
 pub mod long_double;

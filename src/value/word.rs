@@ -508,7 +508,7 @@ mod tests {
     fn packed_words_read_back() {
         let bytes: Vec<u8> = (0..=255).cycle().take(PACK_LEN).collect();
         for len in [1, 2, 100, 512, PACK_LEN] {
-            for kind in [Kind::List, Kind::Hash, Kind::Set, Kind::ZSet, Kind::Stream] {
+            for kind in [Kind::List, Kind::Hash, Kind::Set, Kind::ZSet, Kind::Stream, Kind::Json] {
                 for (form, expire_at) in [(0, NO_EXPIRY), (3, 7), (1, u64::MAX)] {
                     let word = OwnedWord::from_packed(kind, form, &bytes[..len], expire_at);
                     // SAFETY: the word is owned by the test.

@@ -3,8 +3,10 @@
 //! [`Client`] belongs to the connection's task. What others may see of it is in [`Shared`]: the owner publishes it when
 //! a batch has run and when bytes move, not with every command, so that the owner's fields cost what plain fields cost.
 
+mod memory;
 mod register;
 
+pub use memory::Parts;
 pub use register::{Clients, Kind, Marks, Names, Shared};
 
 use std::os::fd::RawFd;
@@ -86,6 +88,8 @@ pub struct Client {
     pub waiting: Option<Arc<Waiter>>,
     /// Its command waits until a pause is over.
     pub held: bool,
+    /// Its command has waited for memory as long as any may: it runs, or is refused.
+    pub impatient: bool,
     /// Number of the last command in the table, or [`NO_COMMAND`].
     pub last_command: u16,
     /// What others may see of it.
@@ -131,6 +135,7 @@ impl Client {
             watching: None,
             waiting: None,
             held: false,
+            impatient: false,
             last_command: NO_COMMAND,
             shared,
             _attached: None,
@@ -169,6 +174,7 @@ impl Client {
             server.queues.end(server, &waiter, End::Gone);
         }
         self.end_transaction(server);
+        server.clients.forget_memory(&self.shared);
     }
 
     /// Back to what a new connection is, but for the names of its library: `RESET`.
@@ -202,8 +208,10 @@ impl Client {
         for (shown, scope) in seen.subscriptions.iter().zip([Scope::Channel, Scope::Pattern, Scope::Shard]) {
             shown.store(count(scope), Ordering::Relaxed);
         }
-        let watched = self.watching.as_ref().map_or(0, |watching| watching.len());
+        let (watched, names) = self.watching.as_ref().map_or((0, 0), |of| (of.len(), of.memory()));
         seen.watched.store(watched as u32, Ordering::Relaxed);
+        let heard = self.subscriptions.as_ref().map_or(0, |of| of.memory());
+        seen.name_memory.store(names + heard, Ordering::Relaxed);
         if let Some(multi) = &self.multi {
             seen.queued.store(multi.len(), Ordering::Relaxed);
             seen.queued_memory.store(multi.memory(), Ordering::Relaxed);
@@ -214,7 +222,9 @@ impl Client {
     pub fn publish_buffers(&self, decoder: &Decoder, out: &Output) {
         let seen = &self.shared.seen;
         seen.unparsed.store(decoder.unparsed(), Ordering::Relaxed);
-        seen.input_memory.store(decoder.memory(), Ordering::Relaxed);
+        let arguments = decoder.argument_memory();
+        seen.input_memory.store(decoder.memory() - arguments, Ordering::Relaxed);
+        seen.argument_memory.store(arguments, Ordering::Relaxed);
         seen.unsent.store(out.pending(), Ordering::Relaxed);
         seen.output_memory.store(out.memory(), Ordering::Relaxed);
     }

@@ -21,7 +21,7 @@ use crossbeam_utils::CachePadded;
 
 use super::{Client, NO_COMMAND};
 use crate::command::state::unix_ms;
-use crate::sync::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use crate::sync::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
 bitflags! {
     /// States of a client that others see.
@@ -95,8 +95,14 @@ pub struct Seen {
     pub input_memory: AtomicUsize,
     /// Bytes of replies that the socket did not take yet.
     pub unsent: AtomicUsize,
+    /// Bytes of large arguments that have buffers of their own, and of commands that have not run.
+    pub argument_memory: AtomicUsize,
     /// Bytes allocated for replies.
     pub output_memory: AtomicUsize,
+    /// Bytes of messages that wait behind the replies; published by its worker.
+    pub mail_memory: AtomicUsize,
+    /// Bytes of the names that it watches and listens to.
+    pub name_memory: AtomicUsize,
 }
 
 /// The part of a client that other connections look at and act on.
@@ -115,6 +121,8 @@ pub struct Shared {
     names: Mutex<Names>,
     socket: Mutex<Option<RawFd>>,
     killed: AtomicBool,
+    /// What of it is in the sum of all clients' memory.
+    pub(super) counted: AtomicUsize,
 }
 
 impl Shared {
@@ -132,7 +140,10 @@ impl Shared {
             unparsed: AtomicUsize::new(0),
             input_memory: AtomicUsize::new(0),
             unsent: AtomicUsize::new(0),
+            argument_memory: AtomicUsize::new(0),
             output_memory: AtomicUsize::new(0),
+            mail_memory: AtomicUsize::new(0),
+            name_memory: AtomicUsize::new(0),
         };
         Shared {
             id,
@@ -143,6 +154,7 @@ impl Shared {
             names: Mutex::default(),
             socket: Mutex::new(None),
             killed: AtomicBool::new(false),
+            counted: AtomicUsize::new(0),
         }
     }
 
@@ -208,6 +220,10 @@ fn shut_down(fd: RawFd) {
 pub struct Clients {
     next_id: AtomicU64,
     all: Mutex<BTreeMap<u64, Arc<Shared>>>,
+    /// Bytes that all take together, while that is limited: see [`Clients::mind_memory`].
+    pub(super) memory: CachePadded<AtomicI64>,
+    pub(super) evicting: Mutex<()>,
+    pub(super) evicted: AtomicU64,
 }
 
 impl Clients {
@@ -228,6 +244,7 @@ impl Clients {
         let left = self.all().remove(&id);
         if let Some(shared) = left {
             shared.detach();
+            self.forget_memory(&shared);
         }
     }
 

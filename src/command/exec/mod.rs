@@ -18,6 +18,7 @@
 //! [`transaction`](super::transaction).
 
 mod ahead;
+mod memory;
 mod run;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -25,6 +26,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use super::blocking;
 use super::client::Client;
 use super::footprint::Footprint;
+use super::room::Room;
 use super::script;
 use super::state::{Server, unix_ms};
 use super::table::{Command, Flags, registry};
@@ -64,6 +66,7 @@ pub struct Worker {
     offloads: bool,
     window: Vec<Prepared>,
     snapshot: Snapshot,
+    room: Room,
 }
 
 /// How far a batch came.
@@ -75,6 +78,9 @@ pub enum Progress {
     Closed(usize, Closed),
     /// The command at this place must wait until CLIENT PAUSE is over.
     Paused(usize),
+    /// The command at this place must wait until there is memory for it, or until what was unlinked is freed:
+    /// [`Worker::make_room`] says when.
+    Memory(usize),
     /// The command at this place waits for data: `client.waiting`. When that is over, [`Worker::finish_wait`] answers
     /// it, and the next one is to run.
     Blocked(usize),
@@ -87,10 +93,14 @@ pub enum Progress {
 /// Of the commands without keys, those that close something all the same.
 const KEYLESS_SECTIONS: Flags = Flags::CLOSES_ALL.union(Flags::STABLE).union(Flags::SECTION);
 
+/// Commands that may make memory short, or leave much of it to be freed.
+const MINDS_MEMORY: Flags = Flags::WRITE.union(Flags::DENYOOM);
+
 /// Why a command cannot run now.
 enum Wait {
     Closed(Closed),
     Paused,
+    Memory,
     Blocked,
     Offload,
 }
@@ -150,7 +160,13 @@ struct Place {
 impl Worker {
     /// The worker that announces in `lane`.
     pub fn new(lane: usize) -> Worker {
-        Worker { lane, offloads: true, window: Vec::with_capacity(WINDOW), snapshot: Snapshot::default() }
+        Worker {
+            lane,
+            offloads: true,
+            window: Vec::with_capacity(WINDOW),
+            snapshot: Snapshot::default(),
+            room: Room::default(),
+        }
     }
 
     /// A worker of the pool that runs scripts.
@@ -168,8 +184,8 @@ impl Worker {
     ) -> Alone {
         let guard = pin();
         collect_if_due(&guard);
-        let run = Run::new(server, &guard, self.lane);
-        run.look_at_memory();
+        let mut run = Run::new(server, &guard, self.lane);
+        run.bounded = self.room.begin(server.config.live().maxmemory());
         let mark = out.checkpoint();
         let table = server.keyspace.db(client.db).table(&guard);
         let prepared = Prepared::new(server, args);
@@ -180,6 +196,7 @@ impl Worker {
             Ok(Ok(())) | Ok(Err(Wait::Offload | Wait::Blocked)) => Alone::Done,
             Ok(Err(Wait::Closed(closed))) => return Alone::Closed(closed),
             Ok(Err(Wait::Paused)) => return Alone::Paused,
+            Ok(Err(Wait::Memory)) => return Alone::Memory,
             Err(_) => {
                 run.abandon(client, args, mark, out);
                 client.closing = true;
@@ -210,7 +227,8 @@ impl Worker {
     ) -> Progress {
         let guard = pin();
         collect_if_due(&guard);
-        let run = Run::new(server, &guard, self.lane);
+        let mut run = Run::new(server, &guard, self.lane);
+        run.bounded = self.room.begin(server.config.live().maxmemory());
         let mut place = Place { at: from, mark: out.checkpoint() };
         let result =
             catch_unwind(AssertUnwindSafe(|| self.run_batch(&run, client, decoder, &mut place, out)));
@@ -239,7 +257,7 @@ impl Worker {
             let end = (first + WINDOW).min(decoder.batch_len());
             let table = run.server.keyspace.db(client.db).table(run.guard);
             self.prepare(run, table, decoder, first..end);
-            run.look_at_memory();
+            self.look_at_memory(run);
             while place.at < end && !client.ends() {
                 let prepared = self.window[place.at - first];
                 let outcome = if client.is_plain() {
@@ -251,6 +269,7 @@ impl Worker {
                     Ok(()) => {}
                     Err(Wait::Closed(closed)) => return Progress::Closed(place.at, closed),
                     Err(Wait::Paused) => return Progress::Paused(place.at),
+                    Err(Wait::Memory) => return Progress::Memory(place.at),
                     Err(Wait::Blocked) => return Progress::Blocked(place.at),
                     Err(Wait::Offload) => return Progress::Offload(place.at),
                 }
@@ -365,7 +384,9 @@ impl Worker {
             return Ok(());
         };
         client.last_command = id as u16;
-        let admission = transaction::admit(run.server, client, command, args, run.out_of_memory.get());
+        let needs = transaction::needs_memory(client, command);
+        let short = self.is_short(run, client, needs)?;
+        let admission = transaction::admit(run.server, client, command, args, short);
         if let Admission::Refused(text) = admission {
             Reply::new(out, client.resp3).error(&text);
             run.count_refusal(Some(id), out);
@@ -419,7 +440,9 @@ impl Worker {
             run.count_refusal(Some(id), out);
             return Ok(());
         }
-        if run.out_of_memory.get() && command.flags.contains(Flags::DENYOOM) {
+        if command.flags.intersects(MINDS_MEMORY)
+            && self.is_short(run, client, command.flags.contains(Flags::DENYOOM))?
+        {
             Reply::new(out, client.resp3).error(error::OUT_OF_MEMORY);
             run.count_refusal(Some(id), out);
             return Ok(());
@@ -536,6 +559,14 @@ impl Worker {
             return Ok(Ran::Whole);
         }
         Ok(run.call_in(&section, client, args, command, out))
+    }
+
+    /// Runs a waiting command once more, because its time has come: see [`blocking::Block::again_at`].
+    #[cold]
+    pub fn run_again(&mut self, server: &Server, waiter: &blocking::Waiter) -> Alone {
+        let guard = pin();
+        collect_if_due(&guard);
+        blocking::run_again(server, &guard, self.lane, waiter)
     }
 
     /// Answers the command whose wait is over; the client goes on with the one behind it.

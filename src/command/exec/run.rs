@@ -10,16 +10,21 @@ use crate::command::state::{Server, unix_ms};
 use crate::command::table::{Command, registry};
 use crate::command::ticks::ticks;
 use crate::command::{Ctx, connection, container, stats, transaction};
+use crate::keyspace::evict::Ground;
 use crate::keyspace::gate::{Closed, Observers, Section};
 use crate::keyspace::observe::Trace;
 use crate::keyspace::table::Table;
 use crate::keyspace::{Access, Key, Space};
+use crate::limits::GARBAGE;
 use crate::log_warning;
 use crate::memory;
 use crate::protocol::args::Args;
 use crate::protocol::reply::{Mark, Output, Reply};
 use crate::sync::epoch::Guard;
 use crate::value::same::same;
+
+/// Bytes that one run may unlink: nothing of it can be freed before the run has ended.
+const GARBAGE_PER_RUN: i64 = (GARBAGE / 16) as i64;
 
 /// How a command that ran by itself ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -30,6 +35,8 @@ pub enum Alone {
     Closed(Closed),
     /// It must wait until CLIENT PAUSE is over.
     Paused,
+    /// It must wait until there is memory for it.
+    Memory,
 }
 
 /// What a call finds around it.
@@ -74,8 +81,10 @@ pub(super) struct Run<'a> {
     pub(super) counters: &'a stats::Lane,
     /// The command whose time is being taken, and the tick at which the first of its calls in a row began.
     pub(super) timed: Cell<(usize, u64)>,
-    /// More memory is in use than `maxmemory` allows.
-    pub(super) out_of_memory: Cell<bool>,
+    /// There is a `maxmemory`.
+    pub(super) bounded: bool,
+    /// What this thread may have unlinked before the run ends, so that it can be freed.
+    pub(super) most_garbage: i64,
 }
 
 impl<'a> Run<'a> {
@@ -88,7 +97,8 @@ impl<'a> Run<'a> {
             lane,
             counters: server.stats.lane(lane),
             timed: Cell::new((UNTIMED, 0)),
-            out_of_memory: Cell::default(),
+            bounded: false,
+            most_garbage: memory::garbage_of_this_thread() + GARBAGE_PER_RUN,
         }
     }
 }
@@ -108,11 +118,9 @@ impl Run<'_> {
         log_warning!("The command '{name}' panicked and was abandoned; its client is disconnected");
     }
 
-    /// Looks whether `maxmemory` is exceeded: once per window, because the sum over all threads is not free.
-    #[inline]
-    pub(super) fn look_at_memory(&self) {
-        let most = self.server.config.live().maxmemory();
-        self.out_of_memory.set(most != 0 && memory::used() > most);
+    /// Where eviction happens.
+    pub(super) fn ground(&self) -> Ground<'_> {
+        Ground { keyspace: &self.server.keyspace, lane: self.lane, guard: self.guard, now: self.now }
     }
 
     /// Takes the time of calls of command `id` from here on. The counter costs a fifth of a short command, so calls of

@@ -79,6 +79,7 @@ fn answer(ctx: &mut Ctx<'_>, outcome: Result<(), String>) {
 
 fn resetstat(ctx: &mut Ctx<'_>) {
     ctx.server.reset_sums();
+    ctx.server.shortage.reset();
     ctx.reply.ok();
 }
 

@@ -91,7 +91,8 @@ impl<'a> Reply<'a> {
     #[cold]
     pub fn error(&mut self, message: &str) {
         self.out.note_error();
-        self.line(b'-', message);
+        // Like Redis: line ends around the text go, and those inside become blanks.
+        self.line(b'-', message.trim_matches(['\r', '\n']));
     }
 
     fn line(&mut self, kind: u8, text: &str) {

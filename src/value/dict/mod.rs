@@ -28,7 +28,7 @@ use std::marker::PhantomData;
 use std::ptr::NonNull;
 
 use bucket::{Bucket, Place, Word};
-use hash::hash_of;
+pub(super) use hash::hash_of;
 use segments::Segments;
 
 use super::same::same;
