@@ -18,17 +18,23 @@
 //! [`transaction`](super::transaction).
 
 mod ahead;
+mod memory;
 mod run;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::blocking;
 use super::client::Client;
+use super::diagnosis::{Seen, Source};
 use super::footprint::Footprint;
+use super::room::Room;
 use super::script;
 use super::state::{Server, unix_ms};
 use super::table::{Command, Flags, registry};
+use super::ticks::ticks;
 use super::transaction::{self, Admission};
+use super::nested::Call;
+use super::tracking::{self, Own};
 use super::{container, error, pubsub};
 use crate::keyspace::Access;
 use crate::keyspace::bucket::Bucket;
@@ -52,6 +58,8 @@ const WINDOW: usize = 64;
 const OPTIMISTIC_TRIES: usize = 3;
 /// The answer to a command that panicked.
 pub(super) const ABANDONED: &str = "ERR internal error: the command failed and was abandoned";
+/// The answer to commands on keys of a client that has said MONITOR.
+const MONITORS: &str = "ERR Replica can't interact with the keyspace";
 /// No command's number.
 const UNTIMED: usize = usize::MAX;
 /// How often a command looks at something closed before its connection sleeps.
@@ -64,6 +72,7 @@ pub struct Worker {
     offloads: bool,
     window: Vec<Prepared>,
     snapshot: Snapshot,
+    room: Room,
 }
 
 /// How far a batch came.
@@ -75,6 +84,9 @@ pub enum Progress {
     Closed(usize, Closed),
     /// The command at this place must wait until CLIENT PAUSE is over.
     Paused(usize),
+    /// The command at this place must wait until there is memory for it, or until what was unlinked is freed:
+    /// [`Worker::make_room`] says when.
+    Memory(usize),
     /// The command at this place waits for data: `client.waiting`. When that is over, [`Worker::finish_wait`] answers
     /// it, and the next one is to run.
     Blocked(usize),
@@ -87,10 +99,14 @@ pub enum Progress {
 /// Of the commands without keys, those that close something all the same.
 const KEYLESS_SECTIONS: Flags = Flags::CLOSES_ALL.union(Flags::STABLE).union(Flags::SECTION);
 
+/// Commands that may make memory short, or leave much of it to be freed.
+const MINDS_MEMORY: Flags = Flags::WRITE.union(Flags::DENYOOM);
+
 /// Why a command cannot run now.
 enum Wait {
     Closed(Closed),
     Paused,
+    Memory,
     Blocked,
     Offload,
 }
@@ -150,7 +166,13 @@ struct Place {
 impl Worker {
     /// The worker that announces in `lane`.
     pub fn new(lane: usize) -> Worker {
-        Worker { lane, offloads: true, window: Vec::with_capacity(WINDOW), snapshot: Snapshot::default() }
+        Worker {
+            lane,
+            offloads: true,
+            window: Vec::with_capacity(WINDOW),
+            snapshot: Snapshot::default(),
+            room: Room::default(),
+        }
     }
 
     /// A worker of the pool that runs scripts.
@@ -168,8 +190,8 @@ impl Worker {
     ) -> Alone {
         let guard = pin();
         collect_if_due(&guard);
-        let run = Run::new(server, &guard, self.lane);
-        run.look_at_memory();
+        let mut run = Run::new(server, &guard, self.lane);
+        run.bounded = self.room.begin(server.config.live().maxmemory());
         let mark = out.checkpoint();
         let table = server.keyspace.db(client.db).table(&guard);
         let prepared = Prepared::new(server, args);
@@ -180,6 +202,7 @@ impl Worker {
             Ok(Ok(())) | Ok(Err(Wait::Offload | Wait::Blocked)) => Alone::Done,
             Ok(Err(Wait::Closed(closed))) => return Alone::Closed(closed),
             Ok(Err(Wait::Paused)) => return Alone::Paused,
+            Ok(Err(Wait::Memory)) => return Alone::Memory,
             Err(_) => {
                 run.abandon(client, args, mark, out);
                 client.closing = true;
@@ -188,6 +211,7 @@ impl Worker {
         };
         run.counters.processed(1);
         client.publish(run.now);
+        server.tracking.flush_broadcast();
         ended
     }
 
@@ -210,11 +234,12 @@ impl Worker {
     ) -> Progress {
         let guard = pin();
         collect_if_due(&guard);
-        let run = Run::new(server, &guard, self.lane);
+        let mut run = Run::new(server, &guard, self.lane);
+        run.bounded = self.room.begin(server.config.live().maxmemory());
         let mut place = Place { at: from, mark: out.checkpoint() };
         let result =
             catch_unwind(AssertUnwindSafe(|| self.run_batch(&run, client, decoder, &mut place, out)));
-        run.time(UNTIMED);
+        run.end_group(client, decoder, place.at);
         run.counters.processed(place.at - from);
         let progress = result.unwrap_or_else(|_| {
             run.abandon(client, decoder.args(place.at), place.mark, out);
@@ -223,6 +248,7 @@ impl Worker {
         });
         client.held = matches!(progress, Progress::Paused(_));
         client.publish(run.now);
+        server.tracking.flush_broadcast();
         progress
     }
 
@@ -235,11 +261,12 @@ impl Worker {
         out: &mut Output,
     ) -> Progress {
         while place.at < decoder.batch_len() && !client.ends() {
+            run.end_group(client, decoder, place.at);
             let first = place.at;
             let end = (first + WINDOW).min(decoder.batch_len());
             let table = run.server.keyspace.db(client.db).table(run.guard);
             self.prepare(run, table, decoder, first..end);
-            run.look_at_memory();
+            self.look_at_memory(run);
             while place.at < end && !client.ends() {
                 let prepared = self.window[place.at - first];
                 let outcome = if client.is_plain() {
@@ -251,8 +278,12 @@ impl Worker {
                     Ok(()) => {}
                     Err(Wait::Closed(closed)) => return Progress::Closed(place.at, closed),
                     Err(Wait::Paused) => return Progress::Paused(place.at),
+                    Err(Wait::Memory) => return Progress::Memory(place.at),
                     Err(Wait::Blocked) => return Progress::Blocked(place.at),
                     Err(Wait::Offload) => return Progress::Offload(place.at),
+                }
+                if run.late.get().is_some() {
+                    run.name_late(client, decoder, place.at);
                 }
                 *place = Place { at: place.at + 1, mark: out.checkpoint() };
                 if out.pending() >= REPLIES_PENDING {
@@ -283,12 +314,20 @@ impl Worker {
         if self.window.len() == 1 {
             return;
         }
+        // Of commands on one key in a row only the first is looked up; the others find what it found.
+        let mut hash = None;
         for prepared in self.window.iter_mut().filter(|p| p.key_at != 0) {
-            prepared.bucket = Some(table.prefetch_bucket(prepared.hash, run.guard));
+            if hash != Some(prepared.hash) {
+                hash = Some(prepared.hash);
+                prepared.bucket = Some(table.prefetch_bucket(prepared.hash, run.guard));
+            }
         }
-        for prepared in &mut self.window {
-            prepared.entry =
-                prepared.bucket.and_then(|bucket| Table::prefetch_entry(bucket, prepared.hash, run.guard));
+        let mut entry = None;
+        for prepared in self.window.iter_mut().filter(|p| p.key_at != 0) {
+            if let Some(bucket) = prepared.bucket {
+                entry = Table::prefetch_entry(bucket, prepared.hash, run.guard);
+            }
+            prepared.entry = entry;
         }
         let mut large = false;
         for prepared in &self.window {
@@ -306,7 +345,7 @@ impl Worker {
 
     // -- running ------------------------------------------------------------------------------------------------
 
-    /// A command of a client that has said `CLIENT REPLY OFF` or `SKIP`, or MULTI, or listens to channels.
+    /// A command of a client that has said `CLIENT REPLY OFF` or `SKIP`, MULTI or MONITOR, listens to channels, or tracks.
     #[cold]
     fn run_unplain(
         &mut self,
@@ -319,24 +358,53 @@ impl Worker {
     ) -> Result<(), Wait> {
         let muted = !client.replies.on();
         client.replies.begin();
-        let mark = out.checkpoint();
-        let listens = client.subscriptions.is_some() && !client.resp3;
-        if let Some((id, command)) = prepared.command
-            && listens
-            && !pubsub::is_allowed_while_listening(command)
-        {
-            Reply::new(out, false).error(&pubsub::refusal(command));
-            run.count_refusal(Some(id), out);
-        } else if client.multi.is_some() {
-            self.run_in_multi(run, table, client, args, prepared, out)?;
-        } else {
-            self.run_any(run, table, client, args, prepared, out)?;
+        let tracker = client.tracker.clone();
+        let own = tracker.as_ref().map(Own::begin);
+        if let Some(own) = &own {
+            let most = run.server.config.live().tracking_table_max_keys();
+            run.server.tracking.make_room(&run.server.keyspace, most);
+            own.tell(&run.server.tracking, Some(&mut Reply::new(out, client.resp3)));
         }
+        let mark = out.checkpoint();
+        let ran = self.run_special(run, table, client, args, prepared, out);
         // What a client listens to is pushed, and no reply.
         let pushes = prepared.command.is_some_and(|(_, known)| pubsub::answers_by_pushing(known, args));
-        if muted && client.replies.end() && !pushes {
+        if ran.is_ok() && muted && client.replies.end() && !pushes {
             out.rollback(mark);
         }
+        if let Some(own) = own {
+            own.tell(&run.server.tracking, Some(&mut Reply::new(out, client.resp3)));
+            own.end_command(client, prepared.command.map(|(_, command)| command));
+        }
+        ran
+    }
+
+    /// What [`Worker::run_unplain`] runs in the end.
+    fn run_special(
+        &mut self,
+        run: &Run<'_>,
+        table: &Table,
+        client: &mut Client,
+        args: Args<'_>,
+        prepared: Prepared,
+        out: &mut Output,
+    ) -> Result<(), Wait> {
+        let listens = client.subscriptions.is_some() && !client.resp3;
+        let refusal = match prepared.command {
+            Some((_, command)) if listens && !pubsub::is_allowed_while_listening(command) => {
+                pubsub::refusal(command)
+            }
+            Some((_, command)) if client.monitors && touches_keys(command) => MONITORS.into(),
+            _ if client.multi.is_some() => return self.run_in_multi(run, table, client, args, prepared, out),
+            _ => {
+                if let (Some(tracker), Some((_, command))) = (&client.tracker, prepared.command) {
+                    tracking::enter(run.server, run.lane, tracker, (command, args))?;
+                }
+                return self.run_one(run, table, client, args, prepared, out);
+            }
+        };
+        Reply::new(out, client.resp3).error(&refusal);
+        run.count_refusal(prepared.command.map(|(id, _)| id), out);
         Ok(())
     }
 
@@ -357,7 +425,9 @@ impl Worker {
             return Ok(());
         };
         client.last_command = id as u16;
-        let admission = transaction::admit(run.server, client, command, args, run.out_of_memory.get());
+        let needs = transaction::needs_memory(client, command);
+        let short = self.is_short(run, client, needs)?;
+        let admission = transaction::admit(run.server, client, command, args, short);
         if let Admission::Refused(text) = admission {
             Reply::new(out, client.resp3).error(&text);
             run.count_refusal(Some(id), out);
@@ -370,9 +440,27 @@ impl Worker {
             transaction::queue(run.server, client, (id, command), args, out);
             return Ok(());
         }
+        self.run_counted(run, table, client, args, (prepared, (id, command)), out)
+    }
+
+    /// Runs a command, and counts it and its time.
+    #[inline]
+    fn run_counted(
+        &mut self,
+        run: &Run<'_>,
+        table: &Table,
+        client: &mut Client,
+        args: Args<'_>,
+        (prepared, (id, command)): (Prepared, (usize, &'static Command)),
+        out: &mut Output,
+    ) -> Result<(), Wait> {
         run.time(id);
+        let mark = out.checkpoint();
         self.run_known(run, table, client, args, (prepared, command), out)?;
         run.count(Some(id), out);
+        if !run.passes(command, args) {
+            run.look_back(client, &Call { id, command, args }, out.since(mark));
+        }
         Ok(())
     }
 
@@ -411,7 +499,9 @@ impl Worker {
             run.count_refusal(Some(id), out);
             return Ok(());
         }
-        if run.out_of_memory.get() && command.flags.contains(Flags::DENYOOM) {
+        if command.flags.intersects(MINDS_MEMORY)
+            && self.is_short(run, client, command.flags.contains(Flags::DENYOOM))?
+        {
             Reply::new(out, client.resp3).error(error::OUT_OF_MEMORY);
             run.count_refusal(Some(id), out);
             return Ok(());
@@ -421,15 +511,12 @@ impl Worker {
         }
         if self.offloads
             && command.flags.contains(Flags::RUNS_SCRIPT)
-            && client.is_plain()
+            && client.may_be_lent()
             && script::is_long(run.server, command, args)
         {
             return Err(Wait::Offload);
         }
-        run.time(id);
-        self.run_known(run, table, client, args, (prepared, command), out)?;
-        run.count(Some(id), out);
-        Ok(())
+        self.run_counted(run, table, client, args, (prepared, (id, command)), out)
     }
 
     #[inline(always)]
@@ -542,12 +629,17 @@ impl Worker {
     #[cold]
     pub fn finish_wait(&mut self, server: &Server, client: &mut Client, out: &mut Output) {
         let Some(waiter) = client.waiting.take() else { return };
-        let (mark, id) = (out.checkpoint(), waiter.call().id);
+        let (mark, call) = (out.checkpoint(), waiter.call());
+        let id = call.id;
         let muted = !client.replies.on();
         waiter.answer(client, out);
+        let ticks = ticks().saturating_sub(waiter.began);
         let counters = server.stats.lane(self.lane);
         counters.called(id);
+        counters.took(id, ticks, server.config.live().latency_tracking());
         counters.processed(1);
+        let (source, bytes) = (Source::Client(client), out.since(mark) as u64);
+        server.diagnosis.judge(&server.config, &Seen { source, db: client.db, call: &call, ticks, bytes });
         if out.has_error() {
             counters.failed(id, out.take_error().unwrap_or_default());
         }
@@ -586,6 +678,11 @@ impl Prepared {
         }
         prepared
     }
+}
+
+/// Whether a client may not run the command while it is served like a replica, which MONITOR makes it.
+fn touches_keys(command: &Command) -> bool {
+    command.flags.intersects(Flags::READONLY.union(Flags::WRITE).union(Flags::MAY_REPLICATE))
 }
 
 /// The argument of a call's only key, if it has exactly one and one step on it is all that the command does.
