@@ -20,18 +20,21 @@
 mod ahead;
 mod memory;
 mod run;
+mod unplain;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::blocking;
 use super::client::Client;
+use super::diagnosis::{Seen, Source};
 use super::footprint::Footprint;
+use super::nested::Call;
 use super::room::Room;
 use super::script;
 use super::state::{Server, unix_ms};
 use super::table::{Command, Flags, registry};
-use super::transaction::{self, Admission};
-use super::{container, error, pubsub};
+use super::ticks::ticks;
+use super::{container, error};
 use crate::keyspace::Access;
 use crate::keyspace::bucket::Bucket;
 use crate::keyspace::entry::Entry;
@@ -205,6 +208,7 @@ impl Worker {
         };
         run.counters.processed(1);
         client.publish(run.now);
+        server.tracking.flush_broadcast();
         ended
     }
 
@@ -232,7 +236,7 @@ impl Worker {
         let mut place = Place { at: from, mark: out.checkpoint() };
         let result =
             catch_unwind(AssertUnwindSafe(|| self.run_batch(&run, client, decoder, &mut place, out)));
-        run.time(UNTIMED);
+        run.end_group(client, decoder, place.at);
         run.counters.processed(place.at - from);
         let progress = result.unwrap_or_else(|_| {
             run.abandon(client, decoder.args(place.at), place.mark, out);
@@ -241,6 +245,7 @@ impl Worker {
         });
         client.held = matches!(progress, Progress::Paused(_));
         client.publish(run.now);
+        server.tracking.flush_broadcast();
         progress
     }
 
@@ -253,6 +258,7 @@ impl Worker {
         out: &mut Output,
     ) -> Progress {
         while place.at < decoder.batch_len() && !client.ends() {
+            run.end_group(client, decoder, place.at);
             let first = place.at;
             let end = (first + WINDOW).min(decoder.batch_len());
             let table = run.server.keyspace.db(client.db).table(run.guard);
@@ -272,6 +278,9 @@ impl Worker {
                     Err(Wait::Memory) => return Progress::Memory(place.at),
                     Err(Wait::Blocked) => return Progress::Blocked(place.at),
                     Err(Wait::Offload) => return Progress::Offload(place.at),
+                }
+                if run.late.get().is_some() {
+                    run.name_late(client, decoder, place.at);
                 }
                 *place = Place { at: place.at + 1, mark: out.checkpoint() };
                 if out.pending() >= REPLIES_PENDING {
@@ -333,75 +342,24 @@ impl Worker {
 
     // -- running ------------------------------------------------------------------------------------------------
 
-    /// A command of a client that has said `CLIENT REPLY OFF` or `SKIP`, or MULTI, or listens to channels.
-    #[cold]
-    fn run_unplain(
+    /// Runs a command, and counts it and its time.
+    #[inline]
+    fn run_counted(
         &mut self,
         run: &Run<'_>,
         table: &Table,
         client: &mut Client,
         args: Args<'_>,
-        prepared: Prepared,
+        (prepared, (id, command)): (Prepared, (usize, &'static Command)),
         out: &mut Output,
     ) -> Result<(), Wait> {
-        let muted = !client.replies.on();
-        client.replies.begin();
-        let mark = out.checkpoint();
-        let listens = client.subscriptions.is_some() && !client.resp3;
-        if let Some((id, command)) = prepared.command
-            && listens
-            && !pubsub::is_allowed_while_listening(command)
-        {
-            Reply::new(out, false).error(&pubsub::refusal(command));
-            run.count_refusal(Some(id), out);
-        } else if client.multi.is_some() {
-            self.run_in_multi(run, table, client, args, prepared, out)?;
-        } else {
-            self.run_any(run, table, client, args, prepared, out)?;
-        }
-        // What a client listens to is pushed, and no reply.
-        let pushes = prepared.command.is_some_and(|(_, known)| pubsub::answers_by_pushing(known, args));
-        if muted && client.replies.end() && !pushes {
-            out.rollback(mark);
-        }
-        Ok(())
-    }
-
-    /// A command of a client that has said MULTI: it is queued, refused, or one of the few that run at once.
-    fn run_in_multi(
-        &mut self,
-        run: &Run<'_>,
-        table: &Table,
-        client: &mut Client,
-        args: Args<'_>,
-        prepared: Prepared,
-        out: &mut Output,
-    ) -> Result<(), Wait> {
-        let Some((id, command)) = prepared.command else {
-            transaction::abort(client);
-            answer_unknown(client, args, out);
-            run.count_refusal(None, out);
-            return Ok(());
-        };
-        client.last_command = id as u16;
-        let needs = transaction::needs_memory(client, command);
-        let short = self.is_short(run, client, needs)?;
-        let admission = transaction::admit(run.server, client, command, args, short);
-        if let Admission::Refused(text) = admission {
-            Reply::new(out, client.resp3).error(&text);
-            run.count_refusal(Some(id), out);
-            return Ok(());
-        }
-        if run.paused(client, command, args) {
-            return Err(Wait::Paused);
-        }
-        if admission == Admission::Queued {
-            transaction::queue(run.server, client, (id, command), args, out);
-            return Ok(());
-        }
         run.time(id);
+        let mark = out.checkpoint();
         self.run_known(run, table, client, args, (prepared, command), out)?;
         run.count(Some(id), out);
+        if !run.passes(command, args) {
+            run.look_back(client, &Call { id, command, args }, out.since(mark));
+        }
         Ok(())
     }
 
@@ -452,15 +410,12 @@ impl Worker {
         }
         if self.offloads
             && command.flags.contains(Flags::RUNS_SCRIPT)
-            && client.is_plain()
+            && client.may_be_lent()
             && script::is_long(run.server, command, args)
         {
             return Err(Wait::Offload);
         }
-        run.time(id);
-        self.run_known(run, table, client, args, (prepared, command), out)?;
-        run.count(Some(id), out);
-        Ok(())
+        self.run_counted(run, table, client, args, (prepared, (id, command)), out)
     }
 
     #[inline(always)]
@@ -573,12 +528,17 @@ impl Worker {
     #[cold]
     pub fn finish_wait(&mut self, server: &Server, client: &mut Client, out: &mut Output) {
         let Some(waiter) = client.waiting.take() else { return };
-        let (mark, id) = (out.checkpoint(), waiter.call().id);
+        let (mark, call) = (out.checkpoint(), waiter.call());
+        let id = call.id;
         let muted = !client.replies.on();
         waiter.answer(client, out);
+        let ticks = ticks().saturating_sub(waiter.began);
         let counters = server.stats.lane(self.lane);
         counters.called(id);
+        counters.took(id, ticks, server.config.live().latency_tracking());
         counters.processed(1);
+        let (source, bytes) = (Source::Client(client), out.since(mark) as u64);
+        server.diagnosis.judge(&server.config, &Seen { source, db: client.db, call: &call, ticks, bytes });
         if out.has_error() {
             counters.failed(id, out.take_error().unwrap_or_default());
         }
