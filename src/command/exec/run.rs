@@ -270,10 +270,7 @@ impl Run<'_> {
         out: &mut Output,
     ) -> Result<Single, Wait> {
         let gate = &self.server.keyspace.gate;
-        let announced = match gate.announce(self.lane, key.1.stripe()) {
-            Ok(announced) => announced,
-            Err(_) => spin(|| gate.announce(self.lane, key.1.stripe()))?,
-        };
+        let announced = spin(|| gate.announce(self.lane, key.1.stripe()))?;
         // What was looked at before the announcement does not count for writes: see `pause`, and CLIENT KILL.
         if self.holds(command) {
             return Err(Wait::Paused);
@@ -433,7 +430,7 @@ pub(super) fn answer_unknown(client: &mut Client, args: Args<'_>, out: &mut Outp
 }
 
 /// Tries a few times, because most sections are over in less than a microsecond.
-#[cold]
+#[inline(always)]
 fn spin<T>(mut attempt: impl FnMut() -> Result<T, Closed>) -> Result<T, Closed> {
     let mut last = attempt();
     for _ in 0..CLOSED_SPINS {
