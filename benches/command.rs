@@ -35,7 +35,8 @@ struct Bench {
 impl Bench {
     fn new() -> Bench {
         let server = Server::new(Arc::new(Config::default()), 1);
-        let client = server.clients.join("127.0.0.1:1".into(), "127.0.0.1:2".into());
+        let client =
+            server.clients.join("127.0.0.1:1".into(), "127.0.0.1:2".into(), server.users.default_account());
         Bench { server, worker: Worker::new(0), client, out: Output::new() }
     }
 

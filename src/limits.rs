@@ -42,3 +42,12 @@ pub const FILES_PER_WORKER: u64 = 4;
 /// Elements that one command draws at random with repetitions. The reply is made as a whole, and Redis, which has no
 /// such bound, runs out of memory over it.
 pub const RANDOM_DRAWS: i64 = 1 << 22;
+
+/// Bytes of replies that may wait for a client which has not said who it is, although it must.
+pub const UNAUTHENTICATED_OUTPUT: usize = 1024;
+
+/// How long a client of `tls-port` has until it has shaken hands.
+pub const TLS_HANDSHAKE: std::time::Duration = std::time::Duration::from_secs(10);
+
+/// Bytes of replies that are encrypted before the socket has taken them.
+pub const TLS_UNSENT: usize = 64 << 10;

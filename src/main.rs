@@ -28,6 +28,10 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
+    if let Err(reason) = net::detach_if_asked(&config) {
+        eprintln!("{reason}");
+        return ExitCode::FAILURE;
+    }
     match net::serve(config) {
         Ok(()) => ExitCode::SUCCESS,
         Err(reason) => {

@@ -46,3 +46,7 @@ pub const NOT_POSITIVE: &str = "ERR value is out of range, must be positive";
 pub const NUMKEYS: &str = "ERR numkeys should be greater than 0";
 /// A count of elements that is not positive, or no number.
 pub const COUNT: &str = "ERR count should be greater than 0";
+/// A client that must say who it is before anything else.
+pub const NO_AUTH: &str = "NOAUTH Authentication required.";
+/// A name or password that is not right.
+pub const WRONG_PASSWORD: &str = "WRONGPASS invalid username-password pair or user is disabled.";

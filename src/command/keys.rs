@@ -236,6 +236,44 @@ fn counted(args: Args<'_>, at: usize, first: usize, step: usize, into: &mut Vec<
     true
 }
 
+/// What a call of the command called `name` does to the keys of one of its specifications, where that depends on the
+/// arguments: SET only reads what it overwrites when it is asked for the old value, and BITFIELD may only read.
+pub fn flags_of(name: &str, spec: &KeySpec, args: Args<'_>) -> KeyFlags {
+    let reads = KeyFlags::RO.union(KeyFlags::ACCESS);
+    let overwrites = KeyFlags::OW.union(KeyFlags::UPDATE);
+    let asks = |word: &[u8]| args.iter().skip(3).any(|arg| eq_ignore_case(arg, word));
+    match name {
+        "set" if !asks(b"get") => overwrites,
+        "bitfield" if only_reads_bits(args) => reads,
+        _ => spec.flags.difference(KeyFlags::VARIABLE_FLAGS),
+    }
+}
+
+/// Whether a BITFIELD consists of nothing but GETs. One that cannot be understood may do anything.
+fn only_reads_bits(args: Args<'_>) -> bool {
+    let mut at = 2;
+    while let Some(word) = args.get(at) {
+        at += match word {
+            word if eq_ignore_case(word, b"get") => 3,
+            word if eq_ignore_case(word, b"overflow") => 2,
+            _ => return false,
+        };
+    }
+    at == args.len()
+}
+
+/// The places of all keys of a call, with what it does to each. Names that are no keys are left out.
+pub fn with_flags(name: &str, specs: &[KeySpec], args: Args<'_>) -> Vec<(usize, KeyFlags)> {
+    let (mut found, mut places) = (Vec::new(), Vec::new());
+    for spec in specs.iter().filter(|spec| !spec.flags.contains(KeyFlags::NOT_KEY)) {
+        places.clear();
+        spec.extract(args, &mut places);
+        let flags = flags_of(name, spec, args);
+        found.extend(places.iter().map(|&at| (at, flags)));
+    }
+    found
+}
+
 /// Appends the places of all keys of a call; false if some specification does not fit the arguments.
 pub fn extract(specs: &[KeySpec], args: Args<'_>, into: &mut Vec<usize>) -> bool {
     specs.iter().all(|spec| spec.extract(args, into))

@@ -3,6 +3,7 @@
 //! A handler is a plain synchronous function. It knows its arguments, the database as [`Space`] shows it, and the
 //! reply; it knows nothing of sockets, nor of the gate: the executor has closed what must be closed.
 
+pub mod acl;
 pub mod bitmap;
 pub mod blocking;
 pub mod client;
@@ -25,6 +26,7 @@ pub mod notify;
 pub mod pause;
 pub mod pubsub;
 pub mod rdb;
+pub mod rename;
 pub mod room;
 pub mod script;
 pub mod server;
@@ -73,6 +75,7 @@ pub(crate) const FAMILIES: &[&[Command]] = &[
     script::COMMANDS,
     server::COMMANDS,
     diagnosis::COMMANDS,
+    acl::COMMANDS,
     #[cfg(test)]
     exec::tests::COMMANDS,
 ];

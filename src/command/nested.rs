@@ -6,6 +6,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::Ctx;
+use super::acl;
 use super::client::Client;
 use super::diagnosis::{Seen, Source};
 use super::exec::ABANDONED;
@@ -113,6 +114,31 @@ impl Host<'_> {
         let mut footprint = Footprint::default();
         footprint.add(self.server, self.client, call.command, call.args, Setting::Nested);
         footprint
+    }
+
+    /// The refusal of a queued call that its client may not make any more. An earlier command of the transaction may
+    /// have changed who the client is, or what it may do.
+    pub fn refusal_at_exec(&mut self, call: &Call<'_>) -> Option<String> {
+        // Whether the client ends is looked at when the transaction is over: it runs as a whole.
+        self.client.ends();
+        self.client.guarded().then(|| acl::refusal_at_exec(self.server, self.client, call)).flatten()
+    }
+
+    /// Answers a call that may not be made, and counts it.
+    pub fn refuse(&self, call: &Call<'_>, text: &str, resp3: bool, out: &mut Output) {
+        Reply::new(out, resp3).error(text);
+        let code = out.take_error().unwrap_or_default();
+        self.server.stats.lane(self.lane).rejected(call.id, code);
+    }
+
+    /// The refusal of a script's call that its client may not make.
+    pub fn refusal_in_script(&mut self, call: &Call<'_>) -> Option<String> {
+        self.client.guarded().then(|| acl::refusal_in_script(self.server, self.client, call)).flatten()
+    }
+
+    /// Whether the client may make a call.
+    pub fn may(&self, call: &Call<'_>) -> bool {
+        !self.client.guarded() || self.client.user.may(call).is_ok()
     }
 
     /// Runs a call whose footprint the section covers, and counts it; one reply goes to `out`.

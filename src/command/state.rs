@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use tokio::sync::watch;
 
+use super::acl::Users;
 use super::blocking::Queues;
 use super::client::Clients;
 use super::diagnosis::Diagnosis;
@@ -30,6 +31,8 @@ pub struct Server {
     pub keyspace: Keyspace,
     /// Who is connected.
     pub clients: Arc<Clients>,
+    /// Who they may be.
+    pub users: Users,
     /// Who waits for data.
     pub queues: Queues,
     /// CLIENT PAUSE.
@@ -115,6 +118,7 @@ impl Server {
             keyspace,
             config,
             clients,
+            users: Users::default(),
             tracking,
             diagnosis,
             queues: Queues::default(),

@@ -317,18 +317,21 @@ impl Command {
 ///
 /// Commands are numbered: first those of the families, then those of each container in turn.
 pub struct Registry {
-    commands: Vec<&'static Command>,
+    pub(super) commands: Vec<&'static Command>,
     /// How many of them stand by themselves.
     families: usize,
     /// Of each command, the number of the first that it contains.
-    contained: Vec<u16>,
-    slots: Box<[u16]>,
+    pub(super) contained: Vec<u16>,
+    pub(super) slots: Box<[u16]>,
     seed: u64,
+    /// Commands that the operator has named otherwise; their own names find nothing.
+    pub(super) renamed: Vec<(Vec<u8>, usize)>,
 }
 
 const SLOTS: usize = 4096;
 const SHIFT: u32 = 64 - SLOTS.trailing_zeros();
-const NONE: u16 = u16::MAX;
+/// No command's number.
+pub(super) const NONE: u16 = u16::MAX;
 
 const fn all_letters(name: &str) -> bool {
     let mut at = 0;
@@ -400,7 +403,7 @@ fn is_named(command: &Command, name: &[u8]) -> bool {
 }
 
 impl Registry {
-    fn build(families: &[&'static [Command]]) -> Registry {
+    pub(super) fn build(families: &[&'static [Command]]) -> Registry {
         let mut commands: Vec<&'static Command> = families.iter().flat_map(|family| family.iter()).collect();
         let outer = commands.clone();
         let mut contained = Vec::new();
@@ -412,7 +415,8 @@ impl Registry {
         let mut seed = 0x9e37_79b9_7f4a_7c15u64;
         loop {
             if let Some(slots) = Self::place(&outer, seed) {
-                return Registry { commands, families: outer.len(), contained, slots, seed };
+                let (families, renamed) = (outer.len(), Vec::new());
+                return Registry { commands, families, contained, slots, seed, renamed };
             }
             seed = seed.wrapping_mul(0xd128_2b8a_6e2b_5a21) | 1;
         }
@@ -433,10 +437,22 @@ impl Registry {
     /// The command or container called `name`, in any case, with its number.
     #[inline]
     pub fn find(&self, name: &[u8]) -> Option<(usize, &'static Command)> {
-        let slot = (digest(name).wrapping_mul(self.seed) >> SHIFT) as usize;
-        let id = usize::from(self.slots[slot]);
-        let command = *self.commands.get(id)?;
-        is_named(command, name).then_some((id, command))
+        let id = usize::from(self.slots[self.slot(name)]);
+        match self.commands.get(id) {
+            Some(command) if is_named(command, name) => Some((id, command)),
+            _ => self.find_renamed(name),
+        }
+    }
+
+    #[inline]
+    pub(super) fn slot(&self, name: &[u8]) -> usize {
+        (digest(name).wrapping_mul(self.seed) >> SHIFT) as usize
+    }
+
+    #[cold]
+    fn find_renamed(&self, name: &[u8]) -> Option<(usize, &'static Command)> {
+        let (_, id) = self.renamed.iter().find(|(known, _)| eq_ignore_case(known, name))?;
+        Some((*id, self.commands[*id]))
     }
 
     /// What a call runs, with its number: the command, or what the second word means inside a container. None if
@@ -474,10 +490,11 @@ impl Registry {
     }
 }
 
+pub(super) static REGISTRY: OnceLock<Registry> = OnceLock::new();
+
 /// The table.
 #[inline]
 pub fn registry() -> &'static Registry {
-    static REGISTRY: OnceLock<Registry> = OnceLock::new();
     REGISTRY.get_or_init(|| Registry::build(super::FAMILIES))
 }
 

@@ -42,7 +42,7 @@ pub enum Kind {
     ReplicaOf,
     /// A directory that exists.
     Dir,
-    /// A line of a file that is no value at all, such as `user`; the number of words it takes at least and at most.
+    /// Any number of lines of a file, such as `user`; how many words each has at least and at most.
     Line(usize, usize),
 }
 
@@ -63,6 +63,8 @@ pub enum Value {
     Text(Vec<u8>),
     /// The words of [`Kind::Bind`], [`Kind::ReplicaOf`], [`Kind::OomScores`] and [`Kind::Percentiles`].
     Words(Vec<Vec<u8>>),
+    /// The words of each line of [`Kind::Line`].
+    Lines(Vec<Vec<Vec<u8>>>),
     /// Seconds and changes.
     Save(Vec<(i64, i64)>),
     /// One limit per client class, in the order of [`special::CLASSES`].
@@ -78,7 +80,7 @@ impl Kind {
         matches!(self, Flags(_) | Bind | Save | BufferLimits | OomScores | Percentiles | ReplicaOf)
     }
 
-    /// The value that `words` ask for, given the `current` one, which only [`Kind::BufferLimits`] looks at; the error
+    /// The value that `words` ask for, given the `current` one, which [`Kind::BufferLimits`] and [`Kind::Line`] add to; the error
     /// is the reason that a client or the start-up reads.
     pub fn parse(&self, words: &[&[u8]], current: Option<&Value>) -> Result<Value, String> {
         match self {
@@ -89,7 +91,7 @@ impl Kind {
             Kind::OomScores => special::oom_scores(words),
             Kind::Percentiles => special::percentiles(words),
             Kind::ReplicaOf => special::replica_of(words),
-            Kind::Line(..) => Err(WRONG_COUNT.into()),
+            Kind::Line(least, most) => line(words, *least..=*most, current),
             single => match words {
                 [word] => single.parse_word(word),
                 _ => Err(WRONG_COUNT.into()),
@@ -134,6 +136,7 @@ impl Kind {
             (_, Value::Bits(bits)) => special::events_text(*bits).into_bytes(),
             (_, Value::Text(text)) => text.clone(),
             (_, Value::Words(words)) => words.join(b" ".as_slice()),
+            (_, Value::Lines(_)) => Vec::new(),
             (_, Value::Save(pairs)) => special::save_text(pairs).into_bytes(),
             (_, Value::Buffers(limits)) => special::buffers_text(limits).into_bytes(),
         }
@@ -146,11 +149,38 @@ impl Kind {
             (_, Value::Text(text)) => vec![quoted(text)],
             (Kind::Events, _) => vec![quoted(&self.show(value))],
             (_, Value::Words(words)) if words.is_empty() => vec![b"\"\"".to_vec()],
+            (_, Value::Lines(lines)) => lines.iter().map(|line| line_text(line)).collect(),
             (_, Value::Save(pairs)) => special::save_lines(pairs),
             (_, Value::Buffers(limits)) => special::buffers_lines(limits),
             _ => vec![self.show(value)],
         }
     }
+}
+
+/// The lines so far and one more.
+fn line(
+    words: &[&[u8]],
+    counts: std::ops::RangeInclusive<usize>,
+    current: Option<&Value>,
+) -> Result<Value, String> {
+    if !counts.contains(&words.len()) {
+        return Err(super::BAD_DIRECTIVE.into());
+    }
+    let mut lines = match current {
+        Some(Value::Lines(lines)) => lines.clone(),
+        _ => Vec::new(),
+    };
+    lines.push(words.iter().map(|word| word.to_vec()).collect());
+    Ok(Value::Lines(lines))
+}
+
+/// The words of a line, in quotes where they need them.
+fn line_text(words: &[Vec<u8>]) -> Vec<u8> {
+    let is_plain = |word: &[u8]| {
+        !word.is_empty() && word.iter().all(|byte| matches!(byte, b'!'..=b'~') && !b"\"'\\".contains(byte))
+    };
+    let each = words.iter().map(|word| if is_plain(word) { word.clone() } else { quoted(word) });
+    each.collect::<Vec<_>>().join(&b' ')
 }
 
 fn within<N: PartialOrd + std::fmt::Display>(number: N, low: N, high: N) -> Result<N, String> {

@@ -9,7 +9,7 @@ use std::{
 };
 
 use super::{
-    Config, adjusted, defaults, enter, include,
+    BAD_DIRECTIVE, Config, adjusted, defaults, enter, include,
     kind::{Kind, Value},
     reason,
     split::{quoted, words},
@@ -135,13 +135,6 @@ impl Loader {
         let arguments: Vec<&[u8]> = arguments.iter().map(Vec::as_slice).collect();
         let Some(index) = table::find(name) else { return unknown(name, &arguments) };
         let directive = &DIRECTIVES[index];
-        if let Kind::Line(least, most) = directive.kind {
-            if !(least..=most).contains(&arguments.len()) {
-                return Err(BAD_DIRECTIVE.into());
-            }
-            self.warn(directive.name, place);
-            return Ok(());
-        }
         let parts;
         let arguments = match arguments.as_slice() {
             // A list may be one quoted argument, as it is on the command line.
@@ -182,8 +175,6 @@ impl Loader {
         }
     }
 }
-
-const BAD_DIRECTIVE: &str = "Bad directive or wrong number of arguments";
 
 /// What Redis says of a name that is no directive.
 fn unknown(name: &[u8], arguments: &[&[u8]]) -> Result<(), String> {

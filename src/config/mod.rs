@@ -31,11 +31,15 @@ use std::{
 
 pub use live::Live;
 pub use load::LoadError;
+pub(crate) use rewrite::replace as replace_file;
 pub use set::Hook;
 
 use crate::{glob, sync::Ordering};
 use kind::{Kind, Value};
 use table::{DIRECTIVES, Directive};
+
+/// The refusal of a line of a file.
+const BAD_DIRECTIVE: &str = "Bad directive or wrong number of arguments";
 
 /// The server's settings. Shared by every worker; values that commands need are in [`Config::live`], all others are
 /// behind a lock that nobody holds while doing anything else.
@@ -64,7 +68,7 @@ fn defaults() -> Vec<Value> {
 
 fn default_of(directive: &Directive) -> Value {
     if let Kind::Line(..) = directive.kind {
-        return Value::Words(Vec::new());
+        return Value::Lines(Vec::new());
     }
     let words = split::words(directive.default.as_bytes()).unwrap_or_default();
     let mut words: Vec<&[u8]> = words.iter().map(Vec::as_slice).collect();
@@ -178,6 +182,21 @@ impl Config {
             Value::Words(words) => words,
             other => panic!("{name} is no list but {other:?}"),
         }
+    }
+
+    /// The lines of `user` and its like, each as its words behind the name; panics as [`Config::value`] does.
+    pub fn lines(&self, name: &str) -> Vec<Vec<Vec<u8>>> {
+        match self.value(name) {
+            Value::Lines(lines) => lines,
+            other => panic!("{name} is no line but {other:?}"),
+        }
+    }
+
+    /// Says what the lines of `name` are to be after CONFIG REWRITE; panics as [`Config::value`] does.
+    pub fn set_lines(&self, name: &str, lines: Vec<Vec<Vec<u8>>>) {
+        let index = table::find(name.as_bytes()).expect("the directive is in the table");
+        let mut values = self.values.write().unwrap_or_else(|broken| broken.into_inner());
+        values[index] = Value::Lines(lines);
     }
 
     /// How many workers to start: `threads`, or one for each core that the process may run on.

@@ -66,7 +66,7 @@ fn read_if_there(path: &Path) -> io::Result<Vec<u8>> {
 }
 
 /// Writes a file beside the target and renames it over: a reader, or a crash, sees the old text or the new.
-fn replace(target: &Path, text: &[u8]) -> io::Result<()> {
+pub(crate) fn replace(target: &Path, text: &[u8]) -> io::Result<()> {
     let dir = target.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let temporary = temporary_name(target);
     let written = write_new(&temporary, target, text).and_then(|()| fs::rename(&temporary, target));

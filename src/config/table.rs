@@ -60,9 +60,9 @@ const fn moot(name: &'static str, kind: Kind, default: &'static str, reason: &'s
     directive(name, kind, default, Status::Moot(reason))
 }
 
-/// A line of a file that is no value: so many words at least and at most.
+/// Lines of a file that are no value: so many words each at least and at most.
 const fn line(name: &'static str, least: usize, most: usize) -> Directive {
-    later(name, Line(least, most), "").fixed().hidden()
+    read(name, Line(least, most), "").fixed().hidden()
 }
 
 impl Directive {
@@ -182,10 +182,10 @@ pub static DIRECTIVES: &[Directive] = &[
         BufferLimits,
         "normal 0 0 0 slave 268435456 67108864 60 pubsub 33554432 8388608 60",
     ),
-    later("protected-mode", Bool, "yes"),
+    read("protected-mode", Bool, "yes"),
     later("bind-source-addr", TEXT, ""),
-    later("unixsocket", TEXT, "").fixed(),
-    later("unixsocketperm", Octal(0, 0o777), "0").fixed(),
+    read("unixsocket", TEXT, "").fixed(),
+    read("unixsocketperm", Octal(0, 0o777), "0").fixed(),
     later("socket-mark-id", Int(0, u32::MAX as i64), "0").fixed(),
     read("maxmemory-clients", MemoryOrPercent, "0"),
     later("max-new-connections-per-cycle", Int(1, 1000), "10"),
@@ -202,9 +202,9 @@ pub static DIRECTIVES: &[Directive] = &[
     read("enable-protected-configs", Enum(ACCESS), "no").fixed(),
     read("enable-debug-command", Enum(ACCESS), "no").fixed(),
     later("enable-module-command", Enum(ACCESS), "no").fixed(),
-    later("daemonize", Bool, "no").fixed(),
+    read("daemonize", Bool, "no").fixed(),
     read("pidfile", TEXT, "").fixed(),
-    later("supervised", Enum(SUPERVISED), "no").fixed(),
+    read("supervised", Enum(SUPERVISED), "no").fixed(),
     later("syslog-enabled", Bool, "no").fixed(),
     later("syslog-ident", TEXT, "redis").fixed(),
     later("syslog-facility", Enum(FACILITIES), "local0").fixed(),
@@ -285,13 +285,13 @@ pub static DIRECTIVES: &[Directive] = &[
     read("stream-node-max-bytes", MEM, "4096").live(|live| &live.stream_node_max_bytes),
     read("stream-node-max-entries", LONG, "100").live(|live| &live.stream_node_max_entries),
     // Access
-    later("requirepass", TEXT, ""),
-    later("aclfile", TEXT, "").fixed(),
-    later("acllog-max-len", LONG, "128"),
-    later("acl-pubsub-default", Enum(PUBSUB), "resetchannels"),
+    read("requirepass", TEXT, ""),
+    read("aclfile", TEXT, "").fixed(),
+    read("acllog-max-len", LONG, "128"),
+    read("acl-pubsub-default", Enum(PUBSUB), "resetchannels"),
     line("user", 1, usize::MAX),
     line("rename-command", 2, 2),
-    line("loadmodule", 1, usize::MAX),
+    later("loadmodule", Line(1, usize::MAX), "").fixed().hidden(),
     // Persistence
     // Redis's default is `3600 1 300 100 60 10000`; nothing is saved here, and CONFIG GET says so.
     later("save", Save, ""),
@@ -362,26 +362,26 @@ pub static DIRECTIVES: &[Directive] = &[
     later("cluster-announce-human-nodename", TEXT, ""),
     later("cluster-preferred-endpoint-type", Enum(ENDPOINT), "ip"),
     // TLS
-    later("tls-port", PORT, "0"),
-    later("tls-cert-file", TEXT, ""),
-    later("tls-key-file", TEXT, ""),
-    later("tls-key-file-pass", TEXT, ""),
+    read("tls-port", PORT, "0"),
+    read("tls-cert-file", TEXT, ""),
+    read("tls-key-file", TEXT, ""),
+    read("tls-key-file-pass", TEXT, ""),
     later("tls-client-cert-file", TEXT, ""),
     later("tls-client-key-file", TEXT, ""),
     later("tls-client-key-file-pass", TEXT, ""),
-    later("tls-dh-params-file", TEXT, ""),
-    later("tls-ca-cert-file", TEXT, ""),
-    later("tls-ca-cert-dir", TEXT, ""),
-    later("tls-auth-clients", Enum(TLS_AUTH), "yes"),
+    moot("tls-dh-params-file", TEXT, "", "every key exchange is over elliptic curves"),
+    read("tls-ca-cert-file", TEXT, ""),
+    read("tls-ca-cert-dir", TEXT, ""),
+    read("tls-auth-clients", Enum(TLS_AUTH), "yes"),
     later("tls-replication", Bool, "no"),
     later("tls-cluster", Bool, "no"),
-    later("tls-protocols", TEXT, ""),
-    later("tls-ciphers", TEXT, ""),
-    later("tls-ciphersuites", TEXT, ""),
-    later("tls-prefer-server-ciphers", Bool, "no"),
-    later("tls-session-caching", Bool, "yes"),
-    later("tls-session-cache-size", NAT, "20480"),
-    later("tls-session-cache-timeout", NAT, "300"),
+    read("tls-protocols", TEXT, ""),
+    read("tls-ciphers", TEXT, ""),
+    read("tls-ciphersuites", TEXT, ""),
+    read("tls-prefer-server-ciphers", Bool, "no"),
+    read("tls-session-caching", Bool, "yes"),
+    read("tls-session-cache-size", NAT, "20480"),
+    read("tls-session-cache-timeout", NAT, "300"),
     later("max-new-tls-connections-per-cycle", Int(1, 1000), "1"),
 ];
 

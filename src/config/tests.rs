@@ -126,16 +126,13 @@ proptest::proptest! {
 }
 
 #[test]
-fn a_stock_file_loads_and_names_what_is_missing() {
+fn a_stock_file_loads() {
     let scratch = Scratch::new("stock");
     let text = include_str!("stock.conf").replace("@dir@", scratch.0.to_str().expect("text"));
     let config = load(&scratch.file("redis.conf", &text)).expect("a stock file is accepted");
-    let named =
-        |name: &str| config.warnings().iter().any(|warning| warning.starts_with(&format!("'{name}'")));
-    assert!(named("daemonize"), "it must earn a warning");
-    assert_eq!(config.warnings().len(), 1, "{:?}", config.warnings());
+    assert_eq!(config.warnings(), [""; 0]);
     assert_eq!(config.words("bind"), [b"127.0.0.1".to_vec(), b"-::1".to_vec()]);
-    assert_eq!(get(&config, "daemonize"), "no", "CONFIG GET tells what the server does");
+    assert_eq!(get(&config, "daemonize"), "yes");
 }
 
 #[test]
@@ -143,21 +140,16 @@ fn every_directive_of_the_table_is_accepted_in_a_file() {
     let scratch = Scratch::new("all");
     let mut text = String::new();
     for (directive, value) in DIRECTIVES.iter().zip(defaults()) {
+        if let Kind::Line(least, _) = directive.kind {
+            text += &format!("{}{}\n", directive.name, " x".repeat(least));
+        }
         for line in directive.kind.lines(&value) {
             let line = String::from_utf8(line).expect("text");
-            match directive.kind {
-                Kind::Line(least, _) => text += &format!("{}{}\n", directive.name, " x".repeat(least)),
-                _ => text += &format!("{} {line}\n", directive.alias.unwrap_or(directive.name)),
-            }
+            text += &format!("{} {line}\n", directive.alias.unwrap_or(directive.name));
         }
     }
     let config = load(&scratch.file("redis.conf", &text)).expect("accepted");
-    assert_eq!(
-        config.warnings().len(),
-        3,
-        "only user, rename-command and loadmodule: {:?}",
-        config.warnings()
-    );
+    assert_eq!(config.warnings().len(), 1, "only loadmodule: {:?}", config.warnings());
 }
 
 #[test]

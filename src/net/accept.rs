@@ -3,16 +3,18 @@
 
 use std::future::poll_fn;
 use std::io::{self, ErrorKind};
-use std::net::{SocketAddr, TcpListener as StdListener};
+use std::net::TcpStream as StdStream;
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use socket2::{SockRef, TcpKeepalive};
-use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
+use super::bind::Bound;
+use super::listen::{Incoming, Listener};
+use super::tls::Keeper;
 use super::worker::{Arrival, Handle};
 use super::{bind, files};
 use crate::command::state::Server;
@@ -27,7 +29,10 @@ const COMPLAINT: Duration = Duration::from_secs(1);
 /// Unanswered keepalive probes that end a connection.
 const PROBES: u32 = 3;
 
-const REFUSAL: &[u8] = b"-ERR max number of clients reached\r\n";
+const TOO_MANY: &[u8] = b"-ERR max number of clients reached\r\n";
+const PROTECTED: &[u8] = b"-DENIED Redis is running in protected mode: the default user has no password, and so only \
+    clients of the same machine are served. Set a password (requirepass), or, if nobody who must not gets here anyway, \
+    set protected-mode to no.\r\n";
 
 /// CONFIG SET of `port` or `bind` waits here for the listeners to change.
 struct Rebind {
@@ -38,7 +43,9 @@ struct Rebind {
 pub(super) struct Acceptor<'a> {
     server: Arc<Server>,
     workers: &'a [Handle],
-    listeners: Vec<TcpListener>,
+    listeners: Vec<Listener>,
+    /// How clients of `tls-port` are met.
+    tls: Arc<Keeper>,
     /// The listener whose turn is next.
     next: usize,
     rebinds: UnboundedReceiver<Rebind>,
@@ -46,20 +53,23 @@ pub(super) struct Acceptor<'a> {
 }
 
 impl<'a> Acceptor<'a> {
-    /// Takes the listening sockets over; from now on CONFIG SET changes `port`, `bind` and `maxclients`.
+    /// Takes the listening sockets over; from now on CONFIG SET changes `port`, `tls-port`, `bind` and `maxclients`.
     pub(super) fn new(
         server: &Arc<Server>,
         workers: &'a [Handle],
-        listening: Vec<StdListener>,
+        listening: Vec<Bound>,
+        tls: Arc<Keeper>,
     ) -> io::Result<Self> {
         let (sender, rebinds) = unbounded_channel();
         hook(&server.config, &sender, "port", "Unable to listen on this port. Check server logs.");
+        hook(&server.config, &sender, "tls-port", "Unable to listen on this port. Check server logs.");
         hook(&server.config, &sender, "bind", "Failed to bind to specified addresses.");
         hook_maxclients(server);
         Ok(Self {
             server: Arc::clone(server),
             workers,
             listeners: watched(listening)?,
+            tls,
             next: 0,
             rebinds,
             complained: None,
@@ -77,7 +87,7 @@ impl<'a> Acceptor<'a> {
                 accepted = poll_fn(|cx| poll_accept(&self.listeners, &mut self.next, cx)) => accepted,
             };
             match accepted {
-                Ok((stream, peer)) => self.welcome(stream, peer),
+                Ok(incoming) => self.welcome(incoming),
                 // The peer has given up already; every such error takes one connection off the queue.
                 Err(error) if error.kind() == ErrorKind::ConnectionAborted => {}
                 Err(error) => {
@@ -97,34 +107,41 @@ impl<'a> Acceptor<'a> {
 
     /// Closes all listeners before it opens the new ones: they may share addresses.
     fn rebind(&mut self, rebind: &Rebind) {
-        self.listeners.clear();
+        self.listeners.retain(|listener| !listener.is_movable());
         let outcome = bind::listen_all(&self.server.config).and_then(watched);
-        let outcome = outcome.map(|listeners| self.listeners = listeners);
+        let outcome = outcome.map(|listeners| self.listeners.extend(listeners));
         // Nobody waits any more when the worker that asked is gone.
         drop(rebind.done.send(outcome));
     }
 
-    fn welcome(&self, stream: TcpStream, peer: SocketAddr) {
+    fn welcome(&self, incoming: Incoming) {
         if self.server.clients.len() >= self.server.config.live().maxclients() {
-            return self.refuse(&stream);
+            return self.refuse(&incoming, TOO_MANY);
         }
-        let local = stream.local_addr().map_or_else(|_| String::new(), |local| local.to_string());
-        let stream = match self.prepare(&stream, peer).and_then(|()| stream.into_std()) {
-            Ok(stream) => stream,
-            Err(error) => {
-                return log_verbose!("Error setting a client's socket up: {}", reason(&error));
-            }
-        };
-        log_verbose!("Accepted {peer}");
+        if !incoming.is_local && is_protected(&self.server) {
+            return self.refuse(&incoming, PROTECTED);
+        }
+        let Incoming { stream, addr, laddr, is_local, is_tcp, is_tls } = incoming;
+        if let Err(error) = self.prepare(&stream, is_local, is_tcp) {
+            return log_verbose!("Error setting a client's socket up: {}", reason(&error));
+        }
+        let tls = is_tls.then(|| self.tls.get()).flatten();
+        if is_tls && tls.is_none() {
+            return log_verbose!("Nobody has said how to speak TLS with {addr}");
+        }
+        log_verbose!("Accepted {addr}");
         self.server.total_connections_received.fetch_add(1, Ordering::Relaxed);
-        let client = self.server.clients.join(peer.to_string(), local);
+        let client = self.server.clients.join(addr, laddr, self.server.users.default_account());
         let worker = self.workers.iter().min_by_key(|worker| worker.load()).expect("a worker");
-        worker.hand_over(Arrival { stream, client });
+        worker.hand_over(Arrival { stream, client, tls });
     }
 
-    fn prepare(&self, stream: &TcpStream, peer: SocketAddr) -> io::Result<()> {
+    fn prepare(&self, stream: &StdStream, is_local: bool, is_tcp: bool) -> io::Result<()> {
+        if !is_tcp {
+            return Ok(());
+        }
         stream.set_nodelay(true)?;
-        if peer.ip().to_canonical().is_loopback() {
+        if is_local {
             // Nothing on the way can be congested: the simplest algorithm saves what a pacing one (BBR, where it is
             // the default) spends on timers and models. A kernel without it keeps its default.
             drop(SockRef::from(stream).set_tcp_congestion(b"reno"));
@@ -140,23 +157,26 @@ impl<'a> Acceptor<'a> {
         SockRef::from(stream).set_tcp_keepalive(&keepalive)
     }
 
-    fn refuse(&self, stream: &TcpStream) {
+    fn refuse(&self, incoming: &Incoming, text: &[u8]) {
         self.server.rejected_connections.fetch_add(1, Ordering::Relaxed);
-        // A fresh socket has room for the line; whoever is gone already does not miss it.
-        drop(SockRef::from(stream).send(REFUSAL));
+        if !incoming.is_tls {
+            // A fresh socket has room for the line; whoever is gone already does not miss it.
+            drop(SockRef::from(&incoming.stream).send(text));
+        }
     }
 }
 
-fn watched(listening: Vec<StdListener>) -> io::Result<Vec<TcpListener>> {
-    listening.into_iter().map(TcpListener::from_std).collect()
+/// Whether only this machine's own clients are served: nobody has set a password, and nobody has said that all is well.
+fn is_protected(server: &Server) -> bool {
+    server.config.number("protected-mode") != 0 && server.users.default_account().current().nopass
+}
+
+fn watched(listening: Vec<Bound>) -> io::Result<Vec<Listener>> {
+    listening.into_iter().map(Listener::watch).collect()
 }
 
 /// One connection from any listener; `next` moves on, so that a flood at one address does not shut out the others.
-fn poll_accept(
-    listeners: &[TcpListener],
-    next: &mut usize,
-    cx: &mut Context<'_>,
-) -> Poll<io::Result<(TcpStream, SocketAddr)>> {
+fn poll_accept(listeners: &[Listener], next: &mut usize, cx: &mut Context<'_>) -> Poll<io::Result<Incoming>> {
     for _ in 0..listeners.len() {
         *next = (*next + 1) % listeners.len();
         if let Poll::Ready(accepted) = listeners[*next].poll_accept(cx) {
@@ -200,7 +220,7 @@ fn hook_maxclients(server: &Server) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::net::TcpStream as StdStream;
+    use std::net::TcpListener as StdListener;
 
     fn free_port() -> u16 {
         StdListener::bind(("127.0.0.1", 0)).and_then(|free| free.local_addr()).expect("a port is free").port()
@@ -224,7 +244,8 @@ mod tests {
                 runtime.expect("a runtime").block_on(async {
                     let worker = [Handle::start(Arc::clone(&accepting), 0).expect("a worker")];
                     let listening = bind::listen_all(&accepting.config).expect("a free port");
-                    let mut acceptor = Acceptor::new(&accepting, &worker, listening).expect("a poller");
+                    let tls = Keeper::start(&accepting.config).expect("no TLS is asked for");
+                    let mut acceptor = Acceptor::new(&accepting, &worker, listening, tls).expect("a poller");
                     ready.send(()).expect("the test waits");
                     tokio::select! {
                         () = acceptor.run() => {}
@@ -271,6 +292,18 @@ mod tests {
             assert_eq!(set(server, "bind", "192.0.2.1"), Err(refusal.into()));
             assert!(StdStream::connect(("127.0.0.1", port)).is_ok());
         });
+    }
+
+    #[test]
+    fn only_strangers_without_a_password_are_kept_out() {
+        let server = Arc::new(Server::new(Arc::new(Config::default()), 1));
+        crate::command::acl::start(&server).expect("valid users");
+        assert!(is_protected(&server));
+        set(&server, "requirepass", "secret").expect("valid");
+        assert!(!is_protected(&server));
+        set(&server, "requirepass", "").expect("valid");
+        set(&server, "protected-mode", "no").expect("valid");
+        assert!(!is_protected(&server));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! `bind` and `port` to listening sockets.
+//! `bind`, `port` and `tls-port` to listening sockets.
 
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, ToSocketAddrs};
@@ -8,14 +8,31 @@ use socket2::{Domain, Protocol, Socket, Type};
 use crate::config::{Config, reason};
 use crate::log_warning;
 
-/// Listens on every address of the configuration. None are left listening when one fails; what failed is in the log.
+/// A socket that nobody watches yet.
+pub(super) enum Bound {
+    /// For clients that speak plainly.
+    Tcp(TcpListener),
+    /// For clients that speak TLS.
+    Tls(TcpListener),
+    /// A file, with the name that is shown for it.
+    Unix(std::os::unix::net::UnixListener, String),
+}
+
+/// Listens on every address of the configuration, at `port` and `tls-port`. None are left listening when one fails; what failed is in the log.
 ///
 /// An address that begins with `-` may be missing on this machine, and a whole protocol (such as IPv6) may be.
 ///
 /// # Errors
 /// Whatever kept an address that is not optional from being listened on.
-pub(super) fn listen_all(config: &Config) -> io::Result<Vec<TcpListener>> {
-    let port = config.number("port") as u16;
+pub(super) fn listen_all(config: &Config) -> io::Result<Vec<Bound>> {
+    let mut all: Vec<Bound> = listen_at(config, "port")?.into_iter().map(Bound::Tcp).collect();
+    all.extend(listen_at(config, "tls-port")?.into_iter().map(Bound::Tls));
+    Ok(all)
+}
+
+/// Listens on every address, at the port of this directive; zero is none.
+fn listen_at(config: &Config, directive: &str) -> io::Result<Vec<TcpListener>> {
+    let port = config.number(directive) as u16;
     let mut listening = Vec::new();
     for word in config.words("bind").iter().filter(|_| port != 0) {
         let word = String::from_utf8_lossy(word);

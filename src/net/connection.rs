@@ -12,16 +12,18 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use bytes::{Buf, BufMut, buf::Limit};
+use bytes::Buf;
 use rustix::io::Errno;
-use rustix::net::{RecvFlags, SendFlags};
-use tokio::io::{AsyncReadExt, AsyncWriteExt, Interest};
+use rustix::net::SendFlags;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 
 use super::hangup::hung_up;
 use super::seats::{self, Buffers, Manner, Taken};
-use super::worker::Local;
+use super::socket::{read_now, send, send_now};
+use super::tls::Session;
+use super::worker::{Arrival, Local};
 use super::{mail, pressure};
 use crate::command::blocking::{Change, End, Waiter};
 use crate::command::client::Client;
@@ -29,7 +31,7 @@ use crate::command::error;
 use crate::command::exec::{Alone, Closed, Progress};
 use crate::command::script::{Lent, Pool};
 use crate::command::state::{Server, unix_ms};
-use crate::limits::COMMANDS_PER_TURN;
+use crate::limits::{COMMANDS_PER_TURN, UNAUTHENTICATED_OUTPUT};
 use crate::protocol::decoder::{Limits, Parsed, ProtocolError};
 use crate::protocol::reply::{Output, Reply};
 use crate::{log_verbose, log_warning};
@@ -55,6 +57,8 @@ struct Connection {
     /// Given up before the stream is closed: fields are dropped in this order.
     seat: Taken,
     stream: TcpStream,
+    /// What encrypts the bytes, if anything does.
+    tls: Option<Session>,
     /// Commands that have run since other connections had their turn.
     turn: usize,
     /// The client broke the protocol; more of it may be on its way.
@@ -62,24 +66,39 @@ struct Connection {
 }
 
 /// Serves a connection until it ends.
-pub(super) async fn serve(local: Rc<Local>, stream: std::net::TcpStream, mut client: Client) {
+pub(super) async fn serve(local: Rc<Local>, arrival: Arrival) {
+    let Arrival { stream, mut client, tls: settings } = arrival;
     let Ok(stream) = TcpStream::from_std(stream) else { return };
     client.attach(stream.as_raw_fd());
     let seat = local.seats.take(Arc::clone(&client.shared), &stream, limits(&local.server, &client));
     client.seat = seat.place();
     client.shared.settle(local.lane, seat.place());
-    let mut connection = Connection { local, client, seat, stream, turn: 0, linger: false };
+    let mut connection = Connection { local, client, seat, stream, tls: None, turn: 0, linger: false };
+    if let Some(settings) = settings {
+        match Session::accept(settings, &connection.stream).await {
+            Ok(session) => connection.tls = Some(session),
+            Err(error) => {
+                return log_verbose!(
+                    "Error accepting a client connection: {} ({})",
+                    error,
+                    connection.client.shared.addr
+                );
+            }
+        }
+        connection.seat.set_encrypts();
+    }
     // An error of the socket means that the client is gone: there is nobody to tell.
     drop(connection.run().await);
 }
 
 /// The bounds of the client's requests.
 #[inline]
-fn limits(server: &Server, _client: &Client) -> Limits {
+fn limits(server: &Server, client: &Client) -> Limits {
     let live = server.config.live();
     Limits {
         max_bulk: live.proto_max_bulk_len(),
         max_buffer: live.client_query_buffer_limit(),
+        unauthenticated: client.needs_auth(),
         ..Limits::default()
     }
 }
@@ -109,6 +128,9 @@ impl Connection {
         }
         // Whoever sees the end of the connection does not see it in CLIENT LIST any more.
         self.local.server.clients.leave(self.client.id);
+        if let Some(tls) = &mut self.tls {
+            tls.close(&self.stream);
+        }
         self.stream.shutdown().await?;
         if self.linger {
             // Whatever else the client says ends the waiting no later than its own end does.
@@ -119,6 +141,9 @@ impl Connection {
 
     /// Waits, without a buffer, for input or for messages that the socket did not take at once.
     async fn readable(&mut self) -> io::Result<()> {
+        if self.tls.as_ref().is_some_and(Session::is_ready) {
+            return Ok(());
+        }
         poll_fn(|cx| {
             let ready = self.stream.poll_read_ready(cx);
             if ready.is_pending() {
@@ -135,13 +160,16 @@ impl Connection {
 
     /// Reads once and answers; false when the connection is to end.
     async fn serve_input(&mut self, buffers: &mut Buffers) -> io::Result<bool> {
-        match read_now(&self.stream, &mut buffers.decoder.read_target())? {
+        let read = match &mut self.tls {
+            None => read_now(&self.stream, &mut buffers.decoder.read_target())?,
+            Some(tls) => tls.read(&self.stream, &mut buffers.decoder.read_target())?,
+        };
+        match read {
             None => return Ok(true),
             Some(0) => return Ok(false),
             Some(_) => {}
         }
         self.seat.touch(self.local.seats.now(), 0);
-        buffers.decoder.set_limits(limits(&self.local.server, &self.client));
         self.mind_memory(buffers);
         self.answer(buffers).await?;
         Ok(!self.client.closing)
@@ -153,6 +181,8 @@ impl Connection {
     /// the rest is boxed, so that this future stays small.
     async fn answer(&mut self, buffers: &mut Buffers) -> io::Result<()> {
         loop {
+            // The last batch may have been an AUTH.
+            buffers.decoder.set_limits(limits(&self.local.server, &self.client));
             let parsed = buffers.decoder.parse();
             if self.local.pressure.is_high() {
                 self.local.pressure.relieved().await;
@@ -364,7 +394,7 @@ impl Connection {
     /// Writes the replies if the socket takes them whole and at once; false when there is more to do.
     #[inline]
     fn flush_now(&mut self, buffers: &mut Buffers) -> io::Result<bool> {
-        if self.is_over_hard_limit(buffers.out.pending()) {
+        if self.tls.is_some() || self.is_over_hard_limit(buffers.out.pending()) {
             return Ok(false);
         }
         self.mind_memory(buffers);
@@ -394,16 +424,19 @@ impl Connection {
             seats::complain(self.client.id);
             return Err(io::ErrorKind::Other.into());
         }
-        while buffers.out.has_remaining() {
-            if !send_now(&self.stream, &mut buffers.out)? {
-                // Others may want to see how much the client has left unread.
-                self.seat.touch(self.local.seats.now(), buffers.out.pending());
-                self.client.publish_buffers(&buffers.decoder, &buffers.out);
-                self.mind_memory(buffers);
-                let out = &mut buffers.out;
-                if send(&mut self.stream, out).await? == 0 {
-                    return Err(io::ErrorKind::WriteZero.into());
-                }
+        // Who has not said who it is gets no memory for replies that it does not read.
+        let patience = if self.client.needs_auth() { UNAUTHENTICATED_OUTPUT } else { usize::MAX };
+        while buffers.out.has_remaining() || self.tls.as_ref().is_some_and(Session::wants_to_send) {
+            if self.tls.is_none() && send_now(&self.stream, &mut buffers.out)? {
+                continue;
+            }
+            // Others may want to see how much the client has left unread.
+            self.seat.touch(self.local.seats.now(), buffers.out.pending());
+            self.client.publish_buffers(&buffers.decoder, &buffers.out);
+            self.mind_memory(buffers);
+            match &mut self.tls {
+                Some(tls) => tls.send(&self.stream, &mut buffers.out, patience).await?,
+                None => send(&mut self.stream, &mut buffers.out, patience).await?,
             }
         }
         self.seat.touch(self.local.seats.now(), 0);
@@ -523,71 +556,5 @@ async fn sleep_until(at: Option<Instant>) {
     match at {
         Some(at) => tokio::time::sleep_until(at).await,
         None => std::future::pending().await,
-    }
-}
-
-/// Sends what one plain send takes, if it takes anything and all is in one piece.
-#[inline]
-fn send_now(stream: &TcpStream, out: &mut Output) -> io::Result<bool> {
-    if !out.is_contiguous() {
-        return Ok(false);
-    }
-    let attempt = stream
-        .try_io(Interest::WRITABLE, || Ok(rustix::net::send(stream, out.chunk(), SendFlags::NOSIGNAL)?));
-    match attempt {
-        Ok(0) => Err(io::ErrorKind::WriteZero.into()),
-        Ok(sent) => {
-            out.advance(sent);
-            Ok(true)
-        }
-        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(false),
-        Err(error) => Err(error),
-    }
-}
-
-/// Sends once. A plain send costs the kernel a tenth of a microsecond less than a vectored one.
-async fn send(stream: &mut TcpStream, out: &mut Output) -> io::Result<usize> {
-    if !out.is_contiguous() {
-        return stream.write_buf(out).await;
-    }
-    loop {
-        let attempt = stream.try_io(Interest::WRITABLE, || {
-            Ok(rustix::net::send(&*stream, out.chunk(), SendFlags::NOSIGNAL)?)
-        });
-        match attempt {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => stream.writable().await?,
-            Err(error) => return Err(error),
-            Ok(sent) => {
-                out.advance(sent);
-                return Ok(sent);
-            }
-        }
-    }
-}
-
-/// Reads what is there; none when, against the poller's word, nothing is. Never waits, so that nobody waits with a
-/// buffer at hand.
-fn read_now(stream: &TcpStream, room: &mut Limit<&mut Vec<u8>>) -> io::Result<Option<usize>> {
-    debug_assert!(room.has_remaining_mut(), "a read without room looks like the end");
-    let mut count = None;
-    let attempt = stream.try_io(Interest::READABLE, || {
-        let free = room.chunk_mut();
-        let len = free.len();
-        // SAFETY: the kernel writes to the bytes and nothing reads them before `advance_mut`.
-        let free = unsafe { free.as_uninit_slice_mut() };
-        let ((got, _), _) = rustix::net::recv(stream, free, RecvFlags::empty())?;
-        let got = got.len();
-        count = Some(got);
-        // A read that leaves room has emptied the socket: as after a refused read, the poller has to speak first.
-        if got < len { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(()) }
-    });
-    if let Some(got) = count {
-        // SAFETY: the kernel has just written that many bytes at the front of the free ones.
-        unsafe { room.advance_mut(got) };
-        return Ok(Some(got));
-    }
-    match attempt {
-        Err(error) if error.kind() != io::ErrorKind::WouldBlock => Err(error),
-        _ => Ok(None),
     }
 }

@@ -3,10 +3,14 @@
 //! | file | holds |
 //! |---|---|
 //! | `serve` | the start, the signals and the end |
-//! | `bind` | addresses to listening sockets |
-//! | `accept` | the accept loop, `maxclients`, CONFIG SET of `port` and `bind` |
+//! | `supervise` | `daemonize` and `supervised` |
+//! | `bind`, `unix` | addresses and files to listening sockets |
+//! | `listen` | what comes in at them |
+//! | `accept` | the accept loop, `maxclients`, protected mode, CONFIG SET of `port`, `tls-port` and `bind` |
+//! | `tls` | TLS between a connection and its socket |
 //! | `files` | the limit of open files |
 //! | `worker` | a worker's thread and runtime |
+//! | `socket` | reading and writing a plain socket |
 //! | `connection` | one client's task: read, run, write |
 //! | `mail` | messages to clients that listen to channels |
 //! | `seats` | what the worker's background work sees of its connections: idle ones, slow readers |
@@ -20,11 +24,17 @@ mod connection;
 mod expiry;
 mod files;
 mod hangup;
+mod listen;
 mod mail;
 mod oom;
 mod pressure;
 mod seats;
 mod serve;
+mod socket;
+mod supervise;
+mod tls;
+mod unix;
 mod worker;
 
 pub use serve::serve;
+pub use supervise::detach_if_asked;

@@ -57,6 +57,8 @@ pub(super) struct Seat {
     waker: RefCell<Option<Waker>>,
     /// What the client's last batch left it as.
     manner: Cell<Manner>,
+    /// Bytes for the socket have to go through the task, which encrypts them.
+    encrypts: Cell<bool>,
 }
 
 /// What delivering a message to a client depends on.
@@ -92,6 +94,11 @@ impl Seat {
     #[inline]
     pub(super) fn set_manner(&self, manner: Manner) {
         self.manner.set(manner);
+    }
+
+    /// From here on what is sent has to go through the task.
+    pub(super) fn set_encrypts(&self) {
+        self.encrypts.set(true);
     }
 
     /// Adds a message to those that wait; whether it is the first since they were handed over.
@@ -156,7 +163,9 @@ impl Seat {
     pub(super) fn hand_over(&self, send: impl FnOnce(BorrowedFd<'_>, &[u8]) -> usize) {
         self.mailed.set(false);
         if self.is_parked() || self.waiting.get() {
-            self.send_mail(send);
+            if !self.encrypts.get() {
+                self.send_mail(send);
+            }
             if self.has_mail() {
                 self.wake();
             }
@@ -305,6 +314,7 @@ impl Seats {
             mailed: Cell::default(),
             waker: RefCell::default(),
             manner: Cell::default(),
+            encrypts: Cell::default(),
         });
         let mut list = self.list.borrow_mut();
         let place = self.free.borrow_mut().pop().unwrap_or(list.len());

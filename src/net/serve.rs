@@ -7,13 +7,19 @@ use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::accept::Acceptor;
+use super::supervise::{self, Supervisor};
+use super::tls::Keeper;
 use super::worker::Handle;
-use super::{bind, files, oom};
+use super::{bind, files, oom, unix};
+use crate::command::acl;
+use crate::command::rename;
 use crate::command::room;
 use crate::command::state::Server;
 use crate::config::{Config, reason};
 use crate::{log_notice, log_warning};
 
+/// Redis's name for the file with the number of a process that runs in the background.
+const DAEMON_PID_FILE: &[u8] = b"/var/run/redis.pid";
 /// Rest between looks whether the workers have ended.
 const END_PAUSE: Duration = Duration::from_millis(2);
 
@@ -29,6 +35,7 @@ pub fn serve(config: Config) -> Result<(), String> {
         std::process::id()
     );
     fit_open_files(&config, workers)?;
+    rename::rename(&renames(&config))?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| reason(&error))?;
     let outcome = runtime.block_on(run(Arc::new(Server::new(Arc::new(config), workers))));
@@ -42,8 +49,14 @@ async fn run(server: Arc<Server>) -> Result<(), String> {
     let mut signals = Signals::listen().map_err(|error| reason(&error))?;
     let config = &server.config;
     let port = config.number("port");
-    let listening =
+    acl::start(&server)?;
+    let tls = Keeper::start(config)?;
+    let mut listening =
         bind::listen_all(config).map_err(|_| format!("Failed listening on port {port} (tcp), aborting."))?;
+    let socket_file = unix::listen(config)?.map(|(bound, file)| {
+        listening.push(bound);
+        file
+    });
     if listening.is_empty() {
         return Err("Configured to not listen anywhere, exiting.".into());
     }
@@ -51,26 +64,35 @@ async fn run(server: Arc<Server>) -> Result<(), String> {
     let workers = start_workers(&server).map_err(|error| reason(&error))?;
     // As in Redis, a score that cannot be set is no reason not to serve: the log has it.
     let _ = oom::obey(config);
-    let pid_file = PidFile::write(&config.text("pidfile"));
+    let pid_file = PidFile::write(&pid_file_name(config));
+    let supervisor = Supervisor::of(config);
     log_notice!("Running mode=standalone, port={port}.");
     bind::check_backlog(config);
     log_notice!("Server initialized");
     {
-        let acceptor = Acceptor::new(&server, &workers, listening);
+        let acceptor = Acceptor::new(&server, &workers, listening, tls);
         let mut acceptor = acceptor.map_err(|error| reason(&error))?;
         log_notice!("Ready to accept connections tcp");
+        supervisor.ready();
         tokio::select! {
             () = acceptor.run() => {}
             () = end_wished(&server, &mut signals) => {}
         }
     }
     log_warning!("User requested shutdown...");
+    supervisor.stopping();
     server.shutdown.request();
-    drop(pid_file);
+    drop((pid_file, socket_file));
     tokio::select! {
         () = ended(&workers) => Ok(()),
         _ = signals.interrupt.recv() => Err("You insist... exiting now.".into()),
     }
+}
+
+/// What the `rename-command` lines say.
+fn renames(config: &Config) -> Vec<rename::Rename> {
+    let pair = |line: Vec<Vec<u8>>| Some(line.first_chunk::<2>()?.clone().into());
+    config.lines("rename-command").into_iter().filter_map(pair).collect()
 }
 
 /// Raises the limit of open files for `maxclients`, or lowers `maxclients`.
@@ -153,6 +175,12 @@ async fn ended(workers: &[Handle]) {
     while !workers.iter().all(Handle::is_finished) {
         tokio::time::sleep(END_PAUSE).await;
     }
+}
+
+/// The configured name; who leaves its terminal has a file without being told.
+fn pid_file_name(config: &Config) -> Vec<u8> {
+    let name = config.text("pidfile");
+    if name.is_empty() && supervise::detaches(config) { DAEMON_PID_FILE.to_vec() } else { name }
 }
 
 /// The file that tells the process's number while the server runs.

@@ -9,6 +9,7 @@ use std::sync::mpsc::{Sender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use rustls::ServerConfig;
 use tokio::runtime::{Builder, LocalOptions, LocalRuntime};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
@@ -38,6 +39,8 @@ const RESTART_PAUSE: Duration = Duration::from_secs(1);
 pub(super) struct Arrival {
     pub(super) stream: TcpStream,
     pub(super) client: Client,
+    /// What is agreed on with a client that speaks TLS.
+    pub(super) tls: Option<Arc<ServerConfig>>,
 }
 
 /// The listener's end of a worker.
@@ -147,7 +150,7 @@ async fn receive(local: &Rc<Local>, inbox: &mut UnboundedReceiver<Arrival>, conn
         tokio::task::spawn_local(async move {
             let server = Arc::clone(&local.server);
             let _member = Member { server, connections, id: arrival.client.id };
-            connection::serve(local, arrival.stream, arrival.client).await;
+            connection::serve(local, arrival).await;
         });
     }
 }

@@ -129,7 +129,8 @@ fn answers_as(pid: u32, port: u16) -> bool {
     read.is_ok() && String::from_utf8_lossy(&reply).contains(&format!("process_id:{pid}\r\n"))
 }
 
-fn free_port() -> u16 {
+/// A port of the loopback interface that nobody uses.
+pub fn free_port() -> u16 {
     let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a port is free");
     listener.local_addr().expect("bound").port()
 }

@@ -424,7 +424,8 @@ fn run(server: &Server, worker: &mut Worker, client: &mut Client, lines: &str) -
 #[test]
 fn no_touch_leaves_access_clocks_alone() {
     let server = Server::new(Arc::new(Config::default()), 1);
-    let (mut worker, mut client) = (Worker::new(0), server.clients.join("peer".into(), "here".into()));
+    let (mut worker, mut client) =
+        (Worker::new(0), server.clients.join("peer".into(), "here".into(), server.users.default_account()));
     let clock = || {
         let guard = epoch::pin();
         let table = server.keyspace.db(0).table(&guard);

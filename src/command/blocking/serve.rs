@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::{Block, End, Waiter};
 use crate::command::Ctx;
+use crate::command::acl;
 use crate::command::client::Client;
 use crate::command::exec::{ABANDONED, Alone};
 use crate::command::footprint::Footprint;
@@ -129,8 +130,14 @@ impl Served<'_> {
     /// Runs the command; if it keeps waiting, when it is to run again.
     fn run(&self, waiter: &Waiter) -> Result<End, Option<u64>> {
         let trace = self.section.trace();
+        let stand_in = Client::stand_in(waiter);
+        if stand_in.guarded()
+            && let Some(text) = acl::refusal(self.server, &stand_in, &waiter.call())
+        {
+            return Ok(End::Refused(text));
+        }
         let (noted, mut out) = (trace.noted(), Output::new());
-        let outcome = catch_unwind(AssertUnwindSafe(|| self.call(waiter, &mut out)));
+        let outcome = catch_unwind(AssertUnwindSafe(|| self.call(waiter, stand_in, &mut out)));
         match outcome {
             Ok(None) => Ok(End::Served(out, false)),
             Ok(Some(block)) => {
@@ -149,10 +156,9 @@ impl Served<'_> {
     }
 
     /// Calls the handler; none if it has replied, or else what it waits for.
-    fn call(&self, waiter: &Waiter, out: &mut Output) -> Option<Box<Block>> {
+    fn call(&self, waiter: &Waiter, mut client: Client, out: &mut Output) -> Option<Box<Block>> {
         let call = waiter.call();
         let space = self.space(waiter.db).touching(!waiter.no_touch);
-        let mut client = Client::stand_in(waiter);
         let tracker = self.server.tracking.of(client.id);
         let own = tracker.as_ref().map(Own::begin);
         if let Some(tracker) = &tracker {

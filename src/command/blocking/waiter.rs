@@ -19,6 +19,8 @@ use crate::value::collection::Kind;
 pub enum End {
     /// The command has run, and this is its reply; whether it panicked.
     Served(Output, bool),
+    /// Its client may not run it any more, for this reason.
+    Refused(String),
     /// The time is over, or CLIENT UNBLOCK said that it were.
     TimedOut,
     /// CLIENT UNBLOCK ... ERROR.
@@ -167,17 +169,22 @@ impl Waiter {
         }
     }
 
-    /// Answers the client; its connection closes if the command panicked.
-    pub(in crate::command) fn answer(&self, client: &mut Client, out: &mut Output) {
+    /// Answers the client; its connection closes if the command panicked. Returns whether the command was refused.
+    pub(in crate::command) fn answer(&self, client: &mut Client, out: &mut Output) -> bool {
         let mut reply = Reply::new(out, client.resp3);
         match self.take_end() {
             End::Served(served, panicked) => {
                 out.append(served);
                 client.closing |= panicked;
             }
+            End::Refused(text) => {
+                reply.error(&text);
+                return true;
+            }
             End::TimedOut => (self.on_timeout)(&mut reply),
             End::Unblocked => reply.error("UNBLOCKED client unblocked via CLIENT UNBLOCK"),
             End::Gone => {}
         }
+        false
     }
 }

@@ -168,9 +168,10 @@ impl Clients {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::command::acl::Users;
 
     fn client_of(clients: &Clients, bytes: usize) -> Client {
-        let client = clients.join("peer".into(), "here".into());
+        let client = clients.join("peer".into(), "here".into(), Users::default().default_account());
         client.shared.seen.input_memory.store(bytes, Ordering::Relaxed);
         clients.account(&client.shared);
         client

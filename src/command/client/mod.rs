@@ -5,13 +5,16 @@
 
 mod memory;
 mod register;
+mod rights;
 
 pub use memory::Parts;
 pub use register::{Clients, Kind, Marks, Names, Shared};
+pub use rights::Rights;
 
 use std::os::fd::RawFd;
 use std::sync::Arc;
 
+use crate::command::acl::User;
 use crate::command::blocking::{End, Waiter};
 use crate::command::pubsub::{Scope, Subscriptions};
 use crate::command::state::Server;
@@ -97,6 +100,10 @@ pub struct Client {
     pub impatient: bool,
     /// Number of the last command in the table, or [`NO_COMMAND`].
     pub last_command: u16,
+    /// Who it is, as it saw that last.
+    pub user: Arc<User>,
+    /// What follows from who it is.
+    rights: Rights,
     /// What others may see of it.
     pub shared: Arc<Shared>,
     /// Takes the socket's number away at the end; a stand-in has none.
@@ -107,10 +114,9 @@ pub struct Client {
 struct Attached(Arc<Shared>);
 
 impl Client {
-    /// Whether it comes from this machine, over loopback.
+    /// Whether it comes from this machine, over loopback or a unix socket.
     pub fn is_local(&self) -> bool {
-        let addr = self.shared.addr.parse::<std::net::SocketAddr>();
-        addr.is_ok_and(|addr| addr.ip().to_canonical().is_loopback())
+        self.shared.ip().is_none_or(|ip| ip.to_canonical().is_loopback())
     }
 
     fn new(shared: Arc<Shared>) -> Client {
@@ -120,13 +126,21 @@ impl Client {
 
     /// Stands for the client of a waiting command, which another client's command serves.
     pub(super) fn stand_in(waiter: &Waiter) -> Client {
-        let mut client = Client::detached(Arc::clone(&waiter.client));
+        let mut client = Client::detached(Arc::clone(&waiter.client)).with_rights_of_now();
         waiter.dress(&mut client);
         client
     }
 
+    /// Whether it only stands for the client of a waiting command, of which it knows no more than that takes.
+    pub fn stands_in(&self) -> bool {
+        self._attached.is_none()
+    }
+
     fn detached(shared: Arc<Shared>) -> Client {
+        let user = shared.account().current();
         Client {
+            rights: Rights::of_new(&user),
+            user,
             id: shared.id,
             db: 0,
             resp3: false,
@@ -156,17 +170,25 @@ impl Client {
         std::mem::replace(self, stand_in)
     }
 
-    /// Whether no further command of it may run.
+    /// Whether no further command of it may run. Looks at its user anew, if that has changed.
     #[inline]
     pub fn ends(&mut self) -> bool {
-        self.closing |= self.shared.is_killed();
+        if self.shared.is_summoned() {
+            self.answer_summons();
+        }
         self.closing
+    }
+
+    /// Whether it was ended, or its user has changed, since [`Client::ends`] was asked last.
+    #[inline]
+    pub fn is_summoned(&self) -> bool {
+        self.shared.is_summoned()
     }
 
     /// Whether its commands run at once, all of them, and are answered.
     #[inline]
     pub fn is_plain(&self) -> bool {
-        self.may_be_lent() && self.tracker.is_none()
+        self.may_be_lent() && self.tracker.is_none() && !self.rights.is_guarded()
     }
 
     /// Whether another thread may run its command and answer it.

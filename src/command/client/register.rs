@@ -7,7 +7,8 @@
 //! | `seen` | the client's task | anybody |
 //! | `names` | the client's task, under the latch | anybody, under the latch |
 //! | `socket` | given by the task that serves it; taken once, by the client's end or its killer | the killer, under the latch |
-//! | `killed` | the killer | the client's task, before it runs further commands |
+//! | `account` | the client's task, under the latch and the lock of all accounts | anybody, under the latch |
+//! | `summons` | the killer, and whoever changes its user | the client's task, before it runs further commands |
 //!
 //! A killer uses the number of the socket only under the latch that the client's end takes it away under, and the end
 //! comes before the socket is closed; so the number always means the client's own socket.
@@ -20,8 +21,9 @@ use bitflags::bitflags;
 use crossbeam_utils::CachePadded;
 
 use super::{Client, NO_COMMAND};
+use crate::command::acl::Account;
 use crate::command::state::unix_ms;
-use crate::sync::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use crate::sync::{AtomicI64, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
 bitflags! {
     /// States of a client that others see.
@@ -49,6 +51,17 @@ bitflags! {
         const TRACKS = 1 << 9;
         /// It has said `CLIENT TRACKING ON BCAST`.
         const TRACKS_ALL = 1 << 10;
+    }
+}
+
+bitflags! {
+    /// What a client's task has to look at before it runs another command.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub struct Summons: u8 {
+        /// Somebody ended it.
+        const KILLED = 1 << 0;
+        /// Its user has changed.
+        const REVIEW = 1 << 1;
     }
 }
 
@@ -127,13 +140,15 @@ pub struct Shared {
     home: OnceLock<(usize, usize)>,
     names: Mutex<Names>,
     socket: Mutex<Option<RawFd>>,
-    killed: AtomicBool,
+    account: Mutex<Arc<Account>>,
+    /// Bits of [`Summons`].
+    summons: AtomicU8,
     /// What of it is in the sum of all clients' memory.
     pub(super) counted: AtomicUsize,
 }
 
 impl Shared {
-    fn new(id: u64, addr: String, laddr: String) -> Shared {
+    fn new(id: u64, addr: String, laddr: String, account: &Arc<Account>) -> Shared {
         let joined_ms = unix_ms();
         let seen = Seen {
             active_ms: AtomicU64::new(joined_ms),
@@ -161,7 +176,8 @@ impl Shared {
             home: OnceLock::new(),
             names: Mutex::default(),
             socket: Mutex::new(None),
-            killed: AtomicBool::new(false),
+            account: Mutex::new(Arc::clone(account)),
+            summons: AtomicU8::new(0),
             counted: AtomicUsize::new(0),
         }
     }
@@ -182,6 +198,11 @@ impl Shared {
         let _ = self.home.set((worker, seat));
     }
 
+    /// The address that it comes from; none if it came to a unix socket.
+    pub fn ip(&self) -> Option<std::net::IpAddr> {
+        self.addr.parse::<std::net::SocketAddr>().ok().map(|addr| addr.ip())
+    }
+
     /// The states that its task published last.
     pub fn marks(&self) -> Marks {
         Marks::from_bits_truncate(self.seen.marks.load(Ordering::Relaxed))
@@ -192,11 +213,47 @@ impl Shared {
         if self.marks().contains(Marks::LISTENS) { Kind::Pubsub } else { Kind::Normal }
     }
 
-    /// Whether somebody ended it: its task must not run another command.
+    /// Whether its task has to look at something before it runs another command.
     #[inline]
+    pub fn is_summoned(&self) -> bool {
+        // Ordering: Acquire pairs with the Release in `summon`, so that what was done before is seen as well.
+        self.summons.load(Ordering::Acquire) != 0
+    }
+
+    /// Whether somebody ended it: its task must not run another command.
     pub fn is_killed(&self) -> bool {
-        // Ordering: Acquire pairs with the Release in `kill`, so that what the killer did before is seen as well.
-        self.killed.load(Ordering::Acquire)
+        // Ordering: see `is_summoned`.
+        self.summons.load(Ordering::Acquire) & Summons::KILLED.bits() != 0
+    }
+
+    fn summon(&self, why: Summons) {
+        // Ordering: see `is_summoned`.
+        self.summons.fetch_or(why.bits(), Ordering::Release);
+    }
+
+    /// What its task is summoned for; a review is taken as done.
+    pub(super) fn take_summons(&self) -> Summons {
+        // Ordering: Acquire as in `is_summoned`. A change that comes later sets the bit again.
+        let bits = self.summons.fetch_and(!Summons::REVIEW.bits(), Ordering::Acquire);
+        Summons::from_bits_truncate(bits)
+    }
+
+    fn account_lock(&self) -> MutexGuard<'_, Arc<Account>> {
+        self.account.lock().expect("no panic under this lock")
+    }
+
+    /// Whose connection it is.
+    pub fn account(&self) -> Arc<Account> {
+        Arc::clone(&self.account_lock())
+    }
+
+    /// Whether it is a connection of this account's user.
+    pub fn is_of(&self, account: &Arc<Account>) -> bool {
+        Arc::ptr_eq(&self.account_lock(), account)
+    }
+
+    pub(super) fn set_account(&self, account: &Arc<Account>) {
+        *self.account_lock() = Arc::clone(account);
     }
 
     fn socket(&self) -> MutexGuard<'_, Option<RawFd>> {
@@ -205,8 +262,7 @@ impl Shared {
 
     /// Ends the client from any thread: its task finds the flag, and its socket neither gives nor takes bytes.
     fn kill(&self) {
-        // Ordering: see `is_killed`.
-        self.killed.store(true, Ordering::Release);
+        self.summon(Summons::KILLED);
         let mut socket = self.socket();
         if let Some(fd) = socket.take() {
             shut_down(fd);
@@ -250,10 +306,10 @@ impl Clients {
         self.all.lock().expect("no panic under this lock")
     }
 
-    /// Registers a connection.
-    pub fn join(&self, addr: String, laddr: String) -> Client {
+    /// Registers a connection, which begins as the user of `account`.
+    pub fn join(&self, addr: String, laddr: String, account: &Arc<Account>) -> Client {
         let id = self.next_id.fetch_add(1, Ordering::Relaxed) + 1;
-        let shared = Arc::new(Shared::new(id, addr, laddr));
+        let shared = Arc::new(Shared::new(id, addr, laddr, account));
         self.all().insert(id, Arc::clone(&shared));
         Client::new(shared)
     }
@@ -281,6 +337,12 @@ impl Clients {
         victims.len()
     }
 
+    /// Tells every client of an account that its user has changed.
+    pub fn summon(&self, account: &Arc<Account>) {
+        let all = self.all();
+        all.values().filter(|client| client.is_of(account)).for_each(|client| client.summon(Summons::REVIEW));
+    }
+
     /// The client of this number.
     pub fn get(&self, id: u64) -> Option<Arc<Shared>> {
         self.all().get(&id).cloned()
@@ -305,12 +367,17 @@ impl Clients {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::command::acl::User;
     use std::io::{Read, Write};
     use std::os::fd::AsRawFd;
     use std::os::unix::net::UnixStream;
 
+    fn account() -> Arc<Account> {
+        Arc::new(Account::new(User::default_user()))
+    }
+
     fn join(clients: &Clients, socket: &UnixStream) -> Client {
-        let client = clients.join("peer".into(), "here".into());
+        let client = clients.join("peer".into(), "here".into(), &account());
         client.attach(socket.as_raw_fd());
         client
     }
@@ -333,7 +400,7 @@ mod tests {
     fn whoever_is_killed_before_it_is_served_ends_then() {
         let clients = Clients::default();
         let (ours, mut theirs) = UnixStream::pair().expect("a pair");
-        let client = clients.join("peer".into(), "here".into());
+        let client = clients.join("peer".into(), "here".into(), &account());
         assert_eq!((client.shared.fd(), clients.kill(|_| true)), (-1, 1));
         client.attach(ours.as_raw_fd());
         assert_eq!(theirs.read(&mut [0]).expect("an end"), 0);

@@ -1,22 +1,22 @@
 //! HELLO and AUTH.
 
+use crate::command::acl::{Context, DEFAULT_USER, Reason};
 use crate::command::state::REDIS_VERSION;
 use crate::command::{Ctx, error};
 use crate::protocol::args::{eq_ignore_case, parse_i64};
 
 use super::client::is_name;
 
-/// The only user, who has no password.
-pub(super) const DEFAULT_USER: &[u8] = b"default";
-
-const WRONG_PASSWORD: &str = "WRONGPASS invalid username-password pair or user is disabled.";
+const HELLO_FIRST: &str = "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO AUTH \
+    <user> <pass> option can be used to authenticate the client and select the RESP protocol version at the same time";
 const BAD_NAME: &str = "ERR Client names cannot contain spaces, newlines or special characters.";
 
 /// What HELLO was asked for.
 #[derive(Default)]
 struct Greeting<'a> {
     resp3: Option<bool>,
-    user: Option<&'a [u8]>,
+    /// The user's name and password.
+    user: Option<(&'a [u8], &'a [u8])>,
     name: Option<&'a [u8]>,
 }
 
@@ -40,7 +40,7 @@ fn parse<'a>(ctx: &Ctx<'a>) -> Result<Greeting<'a>, String> {
     while let Some(option) = ctx.args.get(at) {
         let left = ctx.args.len() - at - 1;
         if left >= 2 && eq_ignore_case(option, b"auth") {
-            greeting.user = ctx.args.get(at + 1);
+            greeting.user = Some((ctx.arg(at + 1), ctx.arg(at + 2)));
             at += 3;
         } else if left >= 1 && eq_ignore_case(option, b"setname") {
             greeting.name = Some(ctx.arg(at + 1)).filter(|name| is_name(name));
@@ -55,8 +55,13 @@ fn parse<'a>(ctx: &Ctx<'a>) -> Result<Greeting<'a>, String> {
 }
 
 fn greet(ctx: &mut Ctx<'_>, greeting: &Greeting<'_>) {
-    if greeting.user.is_some_and(|user| user != DEFAULT_USER) {
-        return ctx.reply.error(WRONG_PASSWORD);
+    if let Some((name, password)) = greeting.user
+        && !authenticate(ctx, name, password)
+    {
+        return ctx.reply.error(error::WRONG_PASSWORD);
+    }
+    if ctx.client.needs_auth() {
+        return ctx.reply.error(HELLO_FIRST);
     }
     if let Some(name) = greeting.name {
         ctx.client.shared.names().name = name.to_vec();
@@ -88,15 +93,32 @@ fn describe(ctx: &mut Ctx<'_>) {
 }
 
 pub(super) fn auth(ctx: &mut Ctx<'_>) {
-    match ctx.args.len() {
-        2 => ctx.reply.error(
-            "ERR AUTH <password> called without any password configured for the default user. \
-             Are you sure your configuration is correct?",
-        ),
-        3 if ctx.arg(1) == DEFAULT_USER => ctx.reply.ok(),
-        3 => ctx.reply.error(WRONG_PASSWORD),
-        _ => ctx.reply.error(error::SYNTAX),
+    let (name, password) = match ctx.args.len() {
+        2 if ctx.server.users.default_account().current().nopass => {
+            return ctx.reply.error(
+                "ERR AUTH <password> called without any password configured for the default user. \
+                 Are you sure your configuration is correct?",
+            );
+        }
+        2 => (DEFAULT_USER, ctx.arg(1)),
+        3 => (ctx.arg(1), ctx.arg(2)),
+        _ => return ctx.reply.error(error::SYNTAX),
+    };
+    match authenticate(ctx, name, password) {
+        true => ctx.reply.ok(),
+        false => ctx.reply.error(error::WRONG_PASSWORD),
     }
+}
+
+/// Makes the client the user of this name if the password is right; a wrong one goes to the log.
+fn authenticate(ctx: &mut Ctx<'_>, name: &[u8], password: &[u8]) -> bool {
+    let (server, word) = (ctx.server, ctx.arg(0));
+    let admitted = server.users.admit(ctx.client, name, password);
+    if !admitted {
+        let context = if ctx.client.multi.is_some() { Context::Multi } else { Context::TopLevel };
+        server.users.note(server, ctx.client, Reason::Auth, context, word, name);
+    }
+    admitted
 }
 
 /// CLIENT SETNAME.

@@ -4,8 +4,10 @@
 //! KILL waited for the writer, or the writer finds that it was killed: once KILL has answered, its victims change
 //! nothing any more.
 
-use super::hello::DEFAULT_USER;
+use std::sync::Arc;
+
 use super::list::kind;
+use crate::command::acl::Account;
 use crate::command::client::{Kind, Shared};
 use crate::command::state::unix_ms;
 use crate::command::{Ctx, error};
@@ -18,6 +20,7 @@ struct Filter<'a> {
     addr: Option<&'a [u8]>,
     laddr: Option<&'a [u8]>,
     kind: Option<Kind>,
+    user: Option<Arc<Account>>,
     /// Seconds.
     min_age: Option<u64>,
     spares_me: bool,
@@ -30,6 +33,7 @@ impl Filter<'_> {
             && self.addr.is_none_or(|addr| client.addr.as_bytes() == addr)
             && self.laddr.is_none_or(|laddr| client.laddr.as_bytes() == laddr)
             && self.kind.is_none_or(|kind| client.kind() == kind)
+            && self.user.as_ref().is_none_or(|user| client.is_of(user))
             && self.min_age.is_none_or(|least| age >= least)
     }
 }
@@ -55,13 +59,13 @@ fn parse<'a>(ctx: &Ctx<'a>) -> Result<Filter<'a>, String> {
     let mut filter = Filter { spares_me: true, ..Filter::default() };
     for at in (2..ctx.args.len()).step_by(2) {
         let value = ctx.args.get(at + 1).ok_or(error::SYNTAX)?;
-        filter.add(ctx.arg(at), value)?;
+        filter.add(ctx, ctx.arg(at), value)?;
     }
     Ok(filter)
 }
 
 impl<'a> Filter<'a> {
-    fn add(&mut self, option: &[u8], value: &'a [u8]) -> Result<(), String> {
+    fn add(&mut self, ctx: &Ctx<'_>, option: &[u8], value: &'a [u8]) -> Result<(), String> {
         let is = |word: &[u8]| eq_ignore_case(option, word);
         if is(b"id") {
             let id = parse_i64(value).and_then(|id| u64::try_from(id).ok()).filter(|&id| id > 0);
@@ -73,8 +77,9 @@ impl<'a> Filter<'a> {
         } else if is(b"laddr") {
             self.laddr = Some(value);
         } else if is(b"user") {
-            // Everybody is the default user, so that an existing user fits all.
-            check_user(value)?;
+            let user = ctx.server.users.find(value);
+            let missing = || format!("ERR No such user '{}'", String::from_utf8_lossy(value));
+            self.user = Some(user.ok_or_else(missing)?);
         } else if is(b"skipme") {
             self.spares_me = yes_or_no(value)?;
         } else if is(b"maxage") {
@@ -84,13 +89,6 @@ impl<'a> Filter<'a> {
         }
         Ok(())
     }
-}
-
-fn check_user(name: &[u8]) -> Result<(), String> {
-    if name == DEFAULT_USER {
-        return Ok(());
-    }
-    Err(format!("ERR No such user '{}'", String::from_utf8_lossy(name)))
 }
 
 fn yes_or_no(word: &[u8]) -> Result<bool, String> {

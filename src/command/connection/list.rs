@@ -3,8 +3,7 @@
 use std::io::Write;
 use std::sync::Arc;
 
-use super::hello::DEFAULT_USER;
-use crate::command::client::{Kind, Marks, Parts, Shared};
+use crate::command::client::{Client, Kind, Marks, Parts, Shared};
 use crate::command::state::unix_ms;
 use crate::command::table::registry;
 use crate::command::{Ctx, error};
@@ -41,6 +40,17 @@ pub(super) fn list(ctx: &mut Ctx<'_>) {
         }
         Err(text) => ctx.reply.error(&text),
     }
+}
+
+/// A client's line as it is now, without its end.
+pub(in crate::command) fn describe(client: &Client) -> Vec<u8> {
+    let (mut text, now) = (Vec::new(), unix_ms());
+    if !client.stands_in() {
+        client.publish(now);
+    }
+    append_line(&mut text, &client.shared, now);
+    text.truncate(text.trim_ascii_end().len());
+    text
 }
 
 /// The others see what the last batch left; its own line is to show the client as it is now, which is in this command.
@@ -94,7 +104,7 @@ fn append_line(text: &mut Vec<u8>, client: &Shared, now: u64) {
 fn append_activity(text: &mut Vec<u8>, client: &Shared, now: u64) {
     let age = now.saturating_sub(client.joined_ms) / 1000;
     let idle = now.saturating_sub(client.seen.active_ms.load(Ordering::Relaxed)) / 1000;
-    let (flags, db) = (flags(client.marks()), client.seen.db.load(Ordering::Relaxed));
+    let (flags, db) = (flags(client), client.seen.db.load(Ordering::Relaxed));
     let [sub, psub, ssub] = client.seen.subscriptions.each_ref().map(|count| count.load(Ordering::Relaxed));
     let _ =
         write!(text, " age={age} idle={idle} flags={flags} db={db} sub={sub} psub={psub} ssub={ssub} multi=");
@@ -104,7 +114,7 @@ fn append_activity(text: &mut Vec<u8>, client: &Shared, now: u64) {
     };
 }
 
-fn flags(marks: Marks) -> String {
+fn flags(client: &Shared) -> String {
     const LETTERS: [(Marks, char); 10] = [
         (Marks::MONITORS, 'O'),
         (Marks::LISTENS, 'P'),
@@ -117,8 +127,13 @@ fn flags(marks: Marks) -> String {
         (Marks::NO_EVICT, 'e'),
         (Marks::NO_TOUCH, 'T'),
     ];
-    let letters: String =
+    let marks = client.marks();
+    let mut letters: String =
         LETTERS.iter().filter(|(mark, _)| marks.contains(*mark)).map(|(_, letter)| letter).collect();
+    if client.ip().is_none() {
+        let at = letters.find(['e', 'T']).unwrap_or(letters.len());
+        letters.insert(at, 'U');
+    }
     if letters.is_empty() { "N".into() } else { letters }
 }
 
@@ -144,6 +159,7 @@ fn append_protocol(text: &mut Vec<u8>, client: &Shared) {
     let resp = if client.marks().contains(Marks::RESP3) { 3 } else { 2 };
     // Redis 7.2 has no such field; 7.4 has it, further in front.
     let watched = client.seen.watched.load(Ordering::Relaxed);
-    let user = String::from_utf8_lossy(DEFAULT_USER);
-    let _ = write!(text, " cmd={command} user={user} redir=-1 resp={resp} watch={watched}");
+    let _ = write!(text, " cmd={command} user=");
+    text.extend_from_slice(&client.account().current().name);
+    let _ = write!(text, " redir=-1 resp={resp} watch={watched}");
 }

@@ -6,6 +6,7 @@ mod kill;
 mod list;
 mod security;
 
+pub(super) use list::describe;
 pub(super) use security::{is_of_a_browser, log_attack};
 
 use crate::command::client::Replies;
@@ -74,6 +75,7 @@ fn quit(ctx: &mut Ctx<'_>) {
 fn reset(ctx: &mut Ctx<'_>) {
     ctx.client.stop_listening(&ctx.server.hub, ctx.space.lane());
     ctx.client.reset(ctx.server);
+    ctx.server.users.dismiss(ctx.client);
     ctx.reply.set_resp3(false);
     ctx.reply.simple("RESET");
 }

@@ -106,6 +106,8 @@ enum Wait {
     Memory,
     Blocked,
     Offload,
+    /// Its client's rights have changed, or it was ended: look again.
+    Again,
 }
 
 impl From<Closed> for Wait {
@@ -193,10 +195,10 @@ impl Worker {
         let table = server.keyspace.db(client.db).table(&guard);
         let prepared = Prepared::new(server, args);
         let outcome =
-            catch_unwind(AssertUnwindSafe(|| self.run_any(&run, table, client, args, prepared, out)));
+            catch_unwind(AssertUnwindSafe(|| self.run_admitted(&run, table, client, args, prepared, out)));
         run.time(UNTIMED);
         let ended = match outcome {
-            Ok(Ok(())) | Ok(Err(Wait::Offload | Wait::Blocked)) => Alone::Done,
+            Ok(Ok(())) | Ok(Err(Wait::Offload | Wait::Blocked | Wait::Again)) => Alone::Done,
             Ok(Err(Wait::Closed(closed))) => return Alone::Closed(closed),
             Ok(Err(Wait::Paused)) => return Alone::Paused,
             Ok(Err(Wait::Memory)) => return Alone::Memory,
@@ -243,6 +245,8 @@ impl Worker {
             client.closing = true;
             Progress::Done
         });
+        // Who changed its own user's rights, or was ended meanwhile, goes no further than this batch.
+        client.ends();
         client.held = matches!(progress, Progress::Paused(_));
         client.publish(run.now);
         server.tracking.flush_broadcast();
@@ -278,6 +282,7 @@ impl Worker {
                     Err(Wait::Memory) => return Progress::Memory(place.at),
                     Err(Wait::Blocked) => return Progress::Blocked(place.at),
                     Err(Wait::Offload) => return Progress::Offload(place.at),
+                    Err(Wait::Again) => continue,
                 }
                 if run.late.get().is_some() {
                     run.name_late(client, decoder, place.at);
@@ -361,20 +366,6 @@ impl Worker {
             run.look_back(client, &Call { id, command, args }, out.since(mark));
         }
         Ok(())
-    }
-
-    /// [`Worker::run_one`] for those who call it seldom.
-    #[inline(never)]
-    fn run_any(
-        &mut self,
-        run: &Run<'_>,
-        table: &Table,
-        client: &mut Client,
-        args: Args<'_>,
-        prepared: Prepared,
-        out: &mut Output,
-    ) -> Result<(), Wait> {
-        self.run_one(run, table, client, args, prepared, out)
     }
 
     #[inline(always)]
@@ -510,8 +501,8 @@ impl Worker {
         if run.paused(client, command, args) {
             return Err(Wait::Paused);
         }
-        if client.ends() {
-            return Ok(Ran::Whole);
+        if client.is_summoned() {
+            return Err(Wait::Again);
         }
         Ok(run.call_in(&section, client, args, command, out))
     }
@@ -531,16 +522,22 @@ impl Worker {
         let (mark, call) = (out.checkpoint(), waiter.call());
         let id = call.id;
         let muted = !client.replies.on();
-        waiter.answer(client, out);
+        let refused = waiter.answer(client, out);
         let ticks = ticks().saturating_sub(waiter.began);
         let counters = server.stats.lane(self.lane);
-        counters.called(id);
-        counters.took(id, ticks, server.config.live().latency_tracking());
         counters.processed(1);
-        let (source, bytes) = (Source::Client(client), out.since(mark) as u64);
-        server.diagnosis.judge(&server.config, &Seen { source, db: client.db, call: &call, ticks, bytes });
-        if out.has_error() {
-            counters.failed(id, out.take_error().unwrap_or_default());
+        let bytes = out.since(mark) as u64;
+        let code = out.has_error().then(|| out.take_error().unwrap_or_default());
+        if refused {
+            counters.rejected(id, code.unwrap_or_default());
+        } else {
+            counters.called(id);
+            counters.took(id, ticks, server.config.live().latency_tracking());
+            let source = Source::Client(client);
+            server
+                .diagnosis
+                .judge(&server.config, &Seen { source, db: client.db, call: &call, ticks, bytes });
+            code.into_iter().for_each(|code| counters.failed(id, code));
         }
         if muted && client.replies.end() {
             out.rollback(mark);

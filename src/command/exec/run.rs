@@ -275,8 +275,8 @@ impl Run<'_> {
         if self.holds(command) {
             return Err(Wait::Paused);
         }
-        if client.ends() {
-            return Ok(Single::Done);
+        if client.is_summoned() {
+            return Err(Wait::Again);
         }
         let entrance = Entrance::key(Access::Writing, key);
         if announced.observers().is_empty() {

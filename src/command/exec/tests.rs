@@ -48,7 +48,11 @@ impl Bench {
 
     /// Runs commands of a new client on a worker: the replies, and whether the client was closed.
     fn run(&mut self, worker: usize, lines: &str) -> (String, bool) {
-        let mut client = self.server.clients.join("127.0.0.1:1".into(), "127.0.0.1:2".into());
+        let mut client = self.server.clients.join(
+            "127.0.0.1:1".into(),
+            "127.0.0.1:2".into(),
+            self.server.users.default_account(),
+        );
         let mut decoder = Decoder::new(Limits::default());
         let mut rest = lines.as_bytes();
         while !rest.is_empty() {

@@ -1,8 +1,10 @@
-//! Commands of clients that want no replies, queue behind MULTI, or listen to channels.
+//! Commands of clients that want no replies, queue behind MULTI, listen to channels, or may not do everything.
 
 use super::run::{Run, answer_unknown};
 use super::{Prepared, Wait, Worker};
+use crate::command::acl;
 use crate::command::client::Client;
+use crate::command::nested::Call;
 use crate::command::pubsub;
 use crate::command::table::{Command, Flags};
 use crate::command::tracking::{self, Own};
@@ -15,7 +17,8 @@ use crate::protocol::reply::{Output, Reply};
 const MONITORS: &str = "ERR Replica can't interact with the keyspace";
 
 impl Worker {
-    /// A command of a client that has said `CLIENT REPLY OFF` or `SKIP`, MULTI or MONITOR, listens to channels, or tracks.
+    /// A command of a client that has said `CLIENT REPLY OFF` or `SKIP`, MULTI or MONITOR, listens to channels, tracks, or
+    /// may not do everything.
     #[cold]
     pub(super) fn run_unplain(
         &mut self,
@@ -59,6 +62,9 @@ impl Worker {
         prepared: Prepared,
         out: &mut Output,
     ) -> Result<(), Wait> {
+        if client.guarded() && client.multi.is_none() && refuses(run, client, args, prepared, out) {
+            return Ok(());
+        }
         let listens = client.subscriptions.is_some() && !client.resp3;
         let refusal = match prepared.command {
             Some((_, command)) if listens && !pubsub::is_allowed_while_listening(command) => {
@@ -75,6 +81,29 @@ impl Worker {
         };
         Reply::new(out, client.resp3).error(&refusal);
         run.count_refusal(prepared.command.map(|(id, _)| id), out);
+        Ok(())
+    }
+
+    /// Runs a command that is no part of a batch, if its client may still run it.
+    #[inline(never)]
+    pub(super) fn run_admitted(
+        &mut self,
+        run: &Run<'_>,
+        table: &Table,
+        client: &mut Client,
+        args: Args<'_>,
+        prepared: Prepared,
+        out: &mut Output,
+    ) -> Result<(), Wait> {
+        while !client.ends() {
+            if client.guarded() && refuses(run, client, args, prepared, out) {
+                break;
+            }
+            match self.run_one(run, table, client, args, prepared, out) {
+                Err(Wait::Again) => {}
+                other => return other,
+            }
+        }
         Ok(())
     }
 
@@ -97,7 +126,8 @@ impl Worker {
         client.last_command = id as u16;
         let needs = transaction::needs_memory(client, command);
         let short = self.is_short(run, client, needs)?;
-        let admission = transaction::admit(run.server, client, command, args, short);
+        let call = Call { id, command, args };
+        let admission = transaction::admit(run.server, client, &call, short);
         if let Admission::Refused(text) = admission {
             Reply::new(out, client.resp3).error(&text);
             run.count_refusal(Some(id), out);
@@ -117,4 +147,17 @@ impl Worker {
 /// Whether a client may not run the command while it is served like a replica, which MONITOR makes it.
 fn touches_keys(command: &Command) -> bool {
     command.flags.intersects(Flags::READONLY.union(Flags::WRITE).union(Flags::MAY_REPLICATE))
+}
+
+/// Answers a call that its client may not make; whether that is so. Words that are no call are answered as such.
+#[cold]
+fn refuses(run: &Run<'_>, client: &mut Client, args: Args<'_>, prepared: Prepared, out: &mut Output) -> bool {
+    let Some((id, command)) = prepared.command.filter(|(_, command)| command.accepts(args.len())) else {
+        return false;
+    };
+    client.last_command = id as u16;
+    let Some(text) = acl::refusal(run.server, client, &Call { id, command, args }) else { return false };
+    Reply::new(out, client.resp3).error(&text);
+    run.count_refusal(Some(id), out);
+    true
 }

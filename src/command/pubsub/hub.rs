@@ -334,6 +334,16 @@ impl Hub {
         names
     }
 
+    /// Calls `look` with every name that somebody listens to and each client that does.
+    pub fn for_each_member(&self, scope: Scope, mut look: impl FnMut(&[u8], u64)) {
+        for part in &self.index(scope).parts {
+            for (name, audience) in part.read().expect(NO_PANIC).iter() {
+                let members = audience.by_worker.iter().flat_map(|(_, members)| members);
+                members.for_each(|member| look(name, member.client));
+            }
+        }
+    }
+
     /// How many clients listen to `name`.
     pub fn listeners(&self, scope: Scope, name: &[u8]) -> usize {
         self.index(scope).read(name).get(name).map_or(0, Audience::len)

@@ -3,6 +3,7 @@
 use super::convert;
 use super::function::Loading;
 use super::run::{Answer, Run};
+use crate::command::nested::Call;
 use crate::command::state::REDIS_VERSION;
 use crate::command::table::registry;
 use crate::lua::{Kind, Outcome, Raised, Stack, sha1};
@@ -134,11 +135,12 @@ fn acl_check_cmd(stack: &mut Stack<'_>) -> Outcome {
             }
         }
     }
-    if registry().resolve(words.args()).is_none() {
+    let words = words.args();
+    let Some((id, command)) = registry().resolve(words) else {
         return Err(refuse(stack, "ERR Invalid command passed to redis.acl_check_cmd()"));
-    }
-    // The only user may do everything.
-    stack.push_boolean(true);
+    };
+    let allowed = run(stack)?.host.borrow().may(&Call { id, command, args: words });
+    stack.push_boolean(allowed);
     stack.one()
 }
 

@@ -199,10 +199,14 @@ impl Run<'_> {
                 return Ok(Err("ERR Wrong number of args calling Redis command from script".into()));
             }
         };
+        let mut host = self.host.borrow_mut();
+        let forbidden = call.command.flags.contains(Flags::NOSCRIPT);
+        if let Some(text) = host.refusal_in_script(&call).filter(|_| !forbidden) {
+            return Ok(Err(text));
+        }
         if let Err(text) = self.allows(&call) {
             return Ok(Err(text.into()));
         }
-        let mut host = self.host.borrow_mut();
         if !self.fixed && self.undo.prepare(&host, &call).is_err() {
             self.strayed.set(true);
             return Err(stack.doom());

@@ -1,7 +1,8 @@
 //! COMMAND: the command table, as clients ask for it.
 
 use super::docs;
-use crate::command::keys::{Begin, Find, KeyFlags, KeySpec, extract};
+use crate::command::acl::category_of;
+use crate::command::keys::{Begin, Find, KeyFlags, KeySpec, extract, flags_of};
 use crate::command::table::{Categories, Command, Flags, registry};
 use crate::command::{Ctx, container, error};
 use crate::glob;
@@ -128,17 +129,10 @@ impl<'a> Filter<'a> {
             Filter::None => true,
             // No command comes from a module, because modules cannot be loaded.
             Filter::Module => false,
-            Filter::Category(name) => category(name).is_some_and(|one| command.categories().contains(one)),
+            Filter::Category(name) => category_of(name).is_some_and(|one| command.categories().contains(one)),
             Filter::Pattern(pattern) => glob::matches(pattern, command.name.as_bytes(), true),
         }
     }
-}
-
-fn category(name: &[u8]) -> Option<Categories> {
-    Categories::all()
-        .iter_names()
-        .find(|(known, _)| name.eq_ignore_ascii_case(known.as_bytes()))
-        .map(|it| it.1)
 }
 
 fn list(ctx: &mut Ctx<'_>) {
@@ -303,8 +297,8 @@ fn absolute(first: usize, last: i32) -> i64 {
 
 // -- keys -------------------------------------------------------------------------------------------------------
 
-/// The keys of the command that stands behind `COMMAND GETKEYS`, with the specification of each.
-fn keys_of(args: Args<'_>) -> Result<Vec<(usize, &'static KeySpec)>, &'static str> {
+/// The keys of the command that stands behind `COMMAND GETKEYS`, with what it does to each.
+fn keys_of(args: Args<'_>) -> Result<Vec<(usize, KeyFlags)>, &'static str> {
     let Some((_, command)) = registry().resolve(args) else { return Err("ERR Invalid command specified") };
     if command.keys.is_empty() {
         return Err("ERR The command has no key arguments");
@@ -320,7 +314,8 @@ fn keys_of(args: Args<'_>) -> Result<Vec<(usize, &'static KeySpec)>, &'static st
         if !extract(std::slice::from_ref(spec), args, &mut places) && matches!(spec.begin, Begin::Index(_)) {
             return Err("ERR Invalid arguments specified for command");
         }
-        found.extend(places.iter().map(|&at| (at, spec)));
+        let flags = flags_of(command.name, spec, args);
+        found.extend(places.iter().map(|&at| (at, flags)));
     }
     if found.is_empty() { Err("ERR Invalid arguments specified for command") } else { Ok(found) }
 }
@@ -342,25 +337,12 @@ fn get_keys_and_flags(ctx: &mut Ctx<'_>) {
         Err(text) => ctx.reply.error(text),
         Ok(found) => {
             ctx.reply.array(found.len());
-            for (at, spec) in found {
+            for (at, flags) in found {
                 ctx.reply.array(2);
                 ctx.reply.bulk(&args[at]);
-                key_flags(&mut ctx.reply, actual_flags(spec, args));
+                key_flags(&mut ctx.reply, flags);
             }
         }
-    }
-}
-
-/// What this very call does to the keys, where it depends on the arguments: SET only reads what it overwrites when it
-/// is asked for the old value.
-fn actual_flags(spec: &KeySpec, args: Args<'_>) -> KeyFlags {
-    if !spec.flags.contains(KeyFlags::VARIABLE_FLAGS) {
-        return spec.flags;
-    }
-    let asks = |word: &[u8]| args.iter().skip(3).any(|arg| eq_ignore_case(arg, word));
-    match eq_ignore_case(&args[0], b"SET") && !asks(b"GET") {
-        true => KeyFlags::OW.union(KeyFlags::UPDATE),
-        false => spec.flags.difference(KeyFlags::VARIABLE_FLAGS),
     }
 }
 

@@ -1,7 +1,7 @@
 //! CONFIG: the configuration, as clients read and change it.
 
 use crate::command::table::{Categories, Command, Flags};
-use crate::command::{Ctx, container, error};
+use crate::command::{Ctx, acl, container, error};
 
 const ADMIN: Flags = Flags::ADMIN.union(Flags::NOSCRIPT).union(Flags::LOADING).union(Flags::STALE);
 const NONE: Categories = Categories::empty();
@@ -67,6 +67,7 @@ fn set(ctx: &mut Ctx<'_>) {
 }
 
 fn rewrite(ctx: &mut Ctx<'_>) {
+    ctx.server.config.set_lines("user", acl::lines(ctx.server));
     let outcome = ctx.server.config.rewrite();
     answer(ctx, outcome);
 }

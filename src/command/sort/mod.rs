@@ -14,16 +14,17 @@ mod options;
 mod pattern;
 
 use elements::Elements;
-use options::Options;
+use options::{By, Options};
 use pattern::Pattern;
 
 use crate::command::Ctx;
 use crate::command::client::Client;
 use crate::command::footprint::{Footprint, Setting};
 use crate::command::keys::{Begin, Find, KeyFlags, KeySpec};
+use crate::command::nested::Call;
 use crate::command::notify::Events;
 use crate::command::state::Server;
-use crate::command::table::{Categories, Command, Flags};
+use crate::command::table::{Categories, Command, Flags, registry};
 use crate::keyspace::Space;
 use crate::protocol::args::Args;
 use crate::value::collection::Collection;
@@ -102,6 +103,9 @@ fn sort_ro(ctx: &mut Ctx<'_>) {
 }
 
 fn run(ctx: &mut Ctx<'_>, options: &Options<'_>) {
+    if let Some(text) = refusal(ctx, options) {
+        return ctx.reply.error(text);
+    }
     match Elements::sorted(ctx, options) {
         Err(text) => ctx.reply.error(text),
         Ok(elements) => match options.store {
@@ -109,6 +113,22 @@ fn run(ctx: &mut Ctx<'_>, options: &Options<'_>) {
             None => answer(ctx, options, &elements),
         },
     }
+}
+
+/// The refusal of patterns that may name any key, for a client that may not read every key.
+fn refusal(ctx: &Ctx<'_>, options: &Options<'_>) -> Option<&'static str> {
+    let weighs = matches!(options.by, By::Weights(_));
+    if !ctx.client.guarded() || (!weighs && options.get.is_empty()) {
+        return None;
+    }
+    let (id, _) = registry().find_original(ctx.command.name.as_bytes())?;
+    if ctx.client.user.may_read_any_key(&Call { id, command: ctx.command, args: ctx.args }) {
+        return None;
+    }
+    Some(match weighs {
+        true => "ERR BY option of SORT denied due to insufficient ACL permissions.",
+        false => "ERR GET option of SORT denied due to insufficient ACL permissions.",
+    })
 }
 
 /// What a reply and a stored list consist of: for each element itself, or what each GET names.

@@ -63,7 +63,10 @@ fn run_all(ctx: &mut Ctx<'_>) {
 fn run_one(host: &mut Host<'_>, call: &Call<'_>, out: &mut Output) {
     let mark = out.checkpoint();
     let resp3 = host.client.resp3;
-    host.run(call, Caller::Exec, resp3, out);
+    match host.refusal_at_exec(call) {
+        Some(text) => host.refuse(call, &text, resp3, out),
+        None => host.run(call, Caller::Exec, resp3, out),
+    }
     if !answers(host.client) {
         out.rollback(mark);
     }

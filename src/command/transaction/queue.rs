@@ -4,7 +4,7 @@ use crate::command::client::Client;
 use crate::command::nested::Call;
 use crate::command::state::Server;
 use crate::command::table::{Command, Flags};
-use crate::command::{container, error, script};
+use crate::command::{acl, container, error, script};
 use crate::log_warning;
 use crate::protocol::args::{ArgBuf, Args};
 use crate::protocol::reply::{Output, Reply};
@@ -128,12 +128,12 @@ fn runs_at_once(command: &Command) -> bool {
 pub(in crate::command) fn admit(
     server: &Server,
     client: &mut Client,
-    command: &Command,
-    args: Args<'_>,
+    call: &Call<'_>,
     out_of_memory: bool,
 ) -> Admission {
+    let command = call.command;
     let at_once = runs_at_once(command);
-    let Some(text) = refusal(client, command, args, out_of_memory) else {
+    let Some(text) = refusal(server, client, call, out_of_memory) else {
         return if at_once { Admission::AtOnce } else { Admission::Queued };
     };
     if command.name != "exec" {
@@ -146,12 +146,18 @@ pub(in crate::command) fn admit(
     Admission::Refused(format!("EXECABORT Transaction discarded because of: {reason}"))
 }
 
-fn refusal(client: &Client, command: &Command, args: Args<'_>, out_of_memory: bool) -> Option<String> {
-    if !command.accepts(args.len()) {
+fn refusal(server: &Server, client: &Client, call: &Call<'_>, out_of_memory: bool) -> Option<String> {
+    let command = call.command;
+    if !command.accepts(call.args.len()) {
         return Some(container::wrong_arity(command));
     }
     if command.flags.contains(Flags::NO_MULTI) {
         return Some("ERR Command not allowed inside a transaction".into());
+    }
+    if client.guarded()
+        && let Some(text) = acl::refusal(server, client, call)
+    {
+        return Some(text);
     }
     (out_of_memory && needs_memory(client, command)).then(|| error::OUT_OF_MEMORY.into())
 }

@@ -152,6 +152,9 @@ pub(super) fn stats(text: &mut Text<'_>) {
     text.field("tracking_total_items", text.server.keyspace.readers.names());
     text.field("tracking_total_prefixes", text.server.tracking.prefixes());
     text.field("total_error_replies", errors);
+    for (name, count) in text.server.users.log.counters() {
+        text.field(&format!("acl_access_denied_{name}"), count);
+    }
 }
 
 pub(super) fn replication(text: &mut Text<'_>) {
