@@ -207,7 +207,7 @@ impl Worker {
             }
         };
         run.counters.processed(1);
-        client.publish(run.now);
+        client.publish(run.now.get());
         server.tracking.flush_broadcast();
         ended
     }
@@ -244,7 +244,7 @@ impl Worker {
             Progress::Done
         });
         client.held = matches!(progress, Progress::Paused(_));
-        client.publish(run.now);
+        client.publish(run.now.get());
         server.tracking.flush_broadcast();
         progress
     }
@@ -485,6 +485,7 @@ impl Worker {
                 std::hint::spin_loop();
                 continue;
             }
+            run.look_at_clock();
             let (_, waits) = run.call(client, args, command, Entrance::open(Access::Reading), out);
             if waits.is_none() && gate.unchanged(&self.snapshot) {
                 return true;
@@ -507,6 +508,7 @@ impl Worker {
         out: &mut Output,
     ) -> Result<Ran, Wait> {
         let section = blocking::close(run.server, self.lane, footprint)?;
+        run.look_at_clock();
         if run.paused(client, command, args) {
             return Err(Wait::Paused);
         }
