@@ -558,7 +558,8 @@ impl Prepared {
     #[inline]
     fn again(&self, server: &Server, name: &[u8], args: Args<'_>) -> Option<Prepared> {
         let (_, command) = self.command?;
-        if command.only_key == 0 || !same(args.get(0)?, name) {
+        // A command of a container has its own name before its key, and the container's in front: that is not enough.
+        if command.only_key != 1 || !same(args.get(0)?, name) {
             return None;
         }
         let hash = server.keyspace.hasher.hash(args.get(command.only_key)?);
