@@ -7,12 +7,14 @@ use tokio::sync::watch;
 
 use super::blocking::Queues;
 use super::client::Clients;
+use super::diagnosis::Diagnosis;
 use super::notify::{self, Events};
 use super::pause::Pause;
 use super::pubsub::Hub;
 use super::room::{self, Shortage};
 use super::script::{self, Functions, Scripts};
 use super::stats::Stats;
+use super::tracking::Tracking;
 use crate::config::Config;
 use crate::keyspace::Keyspace;
 use crate::sync::{AtomicBool, AtomicU64, Ordering};
@@ -27,7 +29,7 @@ pub struct Server {
     /// The keys.
     pub keyspace: Keyspace,
     /// Who is connected.
-    pub clients: Clients,
+    pub clients: Arc<Clients>,
     /// Who waits for data.
     pub queues: Queues,
     /// CLIENT PAUSE.
@@ -50,6 +52,10 @@ pub struct Server {
     pub stats: Stats,
     /// Who listens to what.
     pub hub: Arc<Hub>,
+    /// Who keeps copies of values.
+    pub tracking: Arc<Tracking>,
+    /// What operators look at: slow commands, delays, the commands themselves.
+    pub diagnosis: Diagnosis,
     /// The scripts that are known, and those that run.
     pub scripts: Scripts,
     /// Threads for scripts that take long; their lanes follow those of the workers.
@@ -98,6 +104,9 @@ impl Server {
         let databases = config.number("databases") as usize;
         let hub = Arc::new(Hub::new(workers));
         let keyspace = Keyspace::new(databases, lanes, unix_ms());
+        let clients = Arc::<Clients>::default();
+        let tracking = Tracking::new(Arc::clone(&hub), Arc::clone(&clients), &keyspace);
+        let diagnosis = Diagnosis::new(config.live());
         // Nobody else has the keyspace yet, so these are the first calls.
         let tell = |class, event| notify::of_ended(Arc::clone(&config), Arc::clone(&hub), class, event);
         let _ = keyspace.on_expired.set(tell(Events::EXPIRED, "expired"));
@@ -105,7 +114,9 @@ impl Server {
         let server = Server {
             keyspace,
             config,
-            clients: Clients::default(),
+            clients,
+            tracking,
+            diagnosis,
             queues: Queues::default(),
             pause: Pause::default(),
             started: Instant::now(),

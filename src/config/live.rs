@@ -53,6 +53,10 @@ pub struct Live {
     pub(super) notify_keyspace_events: AtomicU64,
     pub(super) busy_reply_threshold: AtomicU64,
     pub(super) lua_memory_limit: AtomicU64,
+    pub(super) latency_monitor_threshold: AtomicU64,
+    pub(super) slowlog_log_slower_than: AtomicU64,
+    pub(super) slowlog_max_len: AtomicU64,
+    pub(super) tracking_table_max_keys: AtomicU64,
 }
 
 impl Live {
@@ -136,6 +140,27 @@ impl Live {
     /// Bytes that the scripts of one thread may have.
     pub fn lua_memory_limit(&self) -> usize {
         self.lua_memory_limit.load(Ordering::Relaxed) as usize
+    }
+
+    /// Milliseconds from which on a delay is noted; none if delays are not.
+    pub fn latency_monitor_threshold(&self) -> Option<u64> {
+        Some(self.latency_monitor_threshold.load(Ordering::Relaxed)).filter(|&millis| millis != 0)
+    }
+
+    /// Microseconds from which on a call is slow; none if none is.
+    pub fn slowlog_log_slower_than(&self) -> Option<u64> {
+        let micros = self.slowlog_log_slower_than.load(Ordering::Relaxed) as i64;
+        u64::try_from(micros).ok()
+    }
+
+    /// Slow calls that are kept.
+    pub fn slowlog_max_len(&self) -> usize {
+        self.slowlog_max_len.load(Ordering::Relaxed) as usize
+    }
+
+    /// Keys at most whose readers are remembered; zero is no limit.
+    pub fn tracking_table_max_keys(&self) -> usize {
+        self.tracking_table_max_keys.load(Ordering::Relaxed) as usize
     }
 
     /// When a client is closed because it does not read; other limits hold for those who listen to channels.

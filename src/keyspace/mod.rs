@@ -38,7 +38,7 @@ use evict::usage::Usage;
 use expire::Walk;
 use gate::Gate;
 use hash::KeyHasher;
-use observe::Watches;
+use observe::{Readers, Watches};
 use stats::LaneStats;
 use table::Table;
 use wheel::Wheel;
@@ -54,6 +54,8 @@ pub struct Keyspace {
     pub hasher: KeyHasher,
     /// Who watches which key.
     pub watches: Watches,
+    /// Who has read what, of those who want to know when it changes.
+    pub readers: Readers,
     /// Told of every key that ended because of its deadline, once set.
     pub on_expired: OnceLock<OnEnded>,
     /// Told of every key that was evicted, once set.
@@ -92,6 +94,7 @@ impl Keyspace {
             dbs: (0..dbs).map(|_| Db::new(lanes, hasher.clone())).collect(),
             hasher,
             watches: Watches::default(),
+            readers: Readers::default(),
             stats: (0..lanes).map(|_| CachePadded::default()).collect(),
             held_until: AtomicU64::new(0),
         }

@@ -7,7 +7,7 @@ use super::Keyspace;
 use super::entry::{Entry, Swap};
 use super::evict::usage::{self, Tracking};
 use super::gate::{Stripe, stripe_of};
-use super::observe::Trace;
+use super::observe::{Cause, Trace};
 use super::reclaim::retire_word;
 use super::table::{Insert, Table};
 use crate::sync::epoch::Guard;
@@ -496,8 +496,13 @@ impl<'g> Space<'g> {
     /// Tells those who want to hear of it that the key was changed: every change calls this, after it was made.
     #[inline]
     pub fn changed(&self, key: &[u8]) {
+        self.changed_by(key, Cause::Command);
+    }
+
+    #[inline]
+    fn changed_by(&self, key: &[u8], cause: Cause) {
         if let Some(trace) = self.trace {
-            trace.changed(self.keyspace, self.db, key);
+            trace.changed(self.keyspace, self.db, key, cause);
         }
     }
 
@@ -577,7 +582,7 @@ impl<'g> Space<'g> {
                 tell(self.db, entry.key());
             }
         }
-        self.changed(entry.key());
+        self.changed_by(entry.key(), if expired { Cause::Time } else { Cause::Command });
         self.table.unlink(hash, entry, self.guard);
         // SAFETY: the caller's swap unlinked it.
         unsafe { retire_word(word, self.guard) }

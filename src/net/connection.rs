@@ -67,6 +67,7 @@ pub(super) async fn serve(local: Rc<Local>, stream: std::net::TcpStream, mut cli
     client.attach(stream.as_raw_fd());
     let seat = local.seats.take(Arc::clone(&client.shared), &stream, limits(&local.server, &client));
     client.seat = seat.place();
+    client.shared.settle(local.lane, seat.place());
     let mut connection = Connection { local, client, seat, stream, turn: 0, linger: false };
     // An error of the socket means that the client is gone: there is nobody to tell.
     drop(connection.run().await);

@@ -15,9 +15,10 @@ use socket2::SockRef;
 use tokio::net::TcpStream;
 
 use crate::command::client::{Clients, Shared};
+use crate::command::pubsub::Content;
 use crate::config::Live;
 use crate::protocol::decoder::{Decoder, Limits};
-use crate::protocol::reply::Output;
+use crate::protocol::reply::{Output, Reply};
 use crate::sync::Ordering;
 use crate::{log_verbose, log_warning};
 
@@ -93,26 +94,27 @@ impl Seat {
         self.manner.set(manner);
     }
 
-    /// Adds a message, a RESP2 array, to those that wait; whether it is the first since they were handed over.
-    pub(super) fn put_mail(&self, frame: &[u8], live: &Live) -> bool {
-        self.add_mail(frame);
+    /// Adds a message to those that wait; whether it is the first since they were handed over.
+    pub(super) fn put_mail(&self, content: &Content, live: &Live) -> bool {
+        self.add_mail(content);
         if self.is_over_hard_limit(live) {
             complain(self.client.id);
             self.shut();
             *self.mail.borrow_mut() = Output::new();
         }
         self.publish_mail();
-        !self.mailed.replace(true)
+        self.has_mail() && !self.mailed.replace(true)
     }
 
-    fn add_mail(&self, frame: &[u8]) {
-        let mut mail = self.mail.borrow_mut();
-        match frame.split_first() {
-            Some((_, rest)) if self.manner.get().resp3 => {
+    fn add_mail(&self, content: &Content) {
+        let (mut mail, manner) = (self.mail.borrow_mut(), self.manner.get());
+        match content {
+            Content::Frame(frame) if manner.resp3 => {
                 mail.write(b">");
-                mail.write(rest);
+                mail.write(frame.get(1..).unwrap_or_default());
             }
-            _ => mail.write(frame),
+            Content::Frame(bytes) | Content::Line(bytes) => mail.write(bytes),
+            Content::Note(note) => note.write(&mut Reply::new(&mut mail, manner.resp3), manner.listens),
         }
     }
 

@@ -49,14 +49,15 @@ fn memory_of_clients_is_told() {
     queues.check("DISCARD", "+OK\r\n");
     assert_eq!(field(&mut c, "queues", "multi-mem"), Some(0));
 
-    let before = field(&mut c, "queues", "tot-mem").expect("it is there");
+    let mut watches = named(&server, "watches");
+    let before = field(&mut c, "watches", "tot-mem").expect("it is there");
     for i in 0..100 {
-        queues.check(&format!("WATCH key:{i}"), "+OK\r\n");
+        watches.check(&format!("WATCH key:{i}"), "+OK\r\n");
     }
-    let after = field(&mut c, "queues", "tot-mem").expect("it is there");
+    let after = field(&mut c, "watches", "tot-mem").expect("it is there");
     assert!(after > before + 10_000, "{before} {after}");
-    queues.check("UNWATCH", "+OK\r\n");
-    assert!(field(&mut c, "queues", "tot-mem").is_some_and(|now| now < before + 4000));
+    watches.check("UNWATCH", "+OK\r\n");
+    assert!(field(&mut c, "watches", "tot-mem").is_some_and(|now| now < before + 4000));
 }
 
 #[test]

@@ -3,9 +3,10 @@
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use crate::broken_server;
 use crate::common::TestServer;
+use crate::common::dice::Dice;
 use crate::wire::{Reply, Wire, words};
-use crate::{Dice, broken_server};
 
 const CLIENTS: usize = 16;
 const ACCOUNTS: u64 = 100;

@@ -14,6 +14,7 @@ use std::time::Instant;
 
 use checker::{Timed, check};
 use common::TestServer;
+use common::dice::Dice;
 use model::{Done, Keys};
 use wire::{Reply, Wire, words};
 
@@ -21,24 +22,6 @@ const CLIENTS: usize = 8;
 /// Steps of one client; a transaction is one step.
 const STEPS: usize = 125;
 const HISTORIES: usize = 60;
-
-/// A generator of numbers that a seed decides.
-pub struct Dice(u64);
-
-impl Dice {
-    /// One that begins at a seed.
-    pub fn new(seed: u64) -> Dice {
-        Dice(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
-    }
-
-    /// A number below `sides`.
-    pub fn roll(&mut self, sides: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 >> 11) % sides
-    }
-}
 
 /// One client's random steps.
 struct Client<'a> {

@@ -15,6 +15,7 @@ use std::sync::Arc;
 use crate::command::blocking::{End, Waiter};
 use crate::command::pubsub::{Scope, Subscriptions};
 use crate::command::state::Server;
+use crate::command::tracking::{Modes, Tracker};
 use crate::command::transaction::{Multi, Watching};
 use crate::protocol::decoder::Decoder;
 use crate::protocol::reply::Output;
@@ -78,6 +79,10 @@ pub struct Client {
     pub no_touch: bool,
     /// What it has queued since MULTI.
     pub multi: Option<Box<Multi>>,
+    /// It has said MONITOR.
+    pub monitors: bool,
+    /// How it keeps copies of what it reads, if it does.
+    pub tracker: Option<Arc<Tracker>>,
     /// What it listens to, if anything.
     pub subscriptions: Option<Box<Subscriptions>>,
     /// Where its worker finds its connection.
@@ -130,6 +135,8 @@ impl Client {
             no_evict: false,
             no_touch: false,
             multi: None,
+            monitors: false,
+            tracker: None,
             subscriptions: None,
             seat: 0,
             watching: None,
@@ -159,7 +166,12 @@ impl Client {
     /// Whether its commands run at once, all of them, and are answered.
     #[inline]
     pub fn is_plain(&self) -> bool {
-        self.replies.on() && self.multi.is_none() && self.subscriptions.is_none()
+        self.may_be_lent() && self.tracker.is_none()
+    }
+
+    /// Whether another thread may run its command and answer it.
+    pub fn may_be_lent(&self) -> bool {
+        self.replies.on() && self.multi.is_none() && self.subscriptions.is_none() && !self.monitors
     }
 
     /// Leaves the transaction, if there is one, and forgets the watched keys.
@@ -174,6 +186,7 @@ impl Client {
             server.queues.end(server, &waiter, End::Gone);
         }
         self.end_transaction(server);
+        self.stop_tracking(server);
         server.clients.forget_memory(&self.shared);
     }
 
@@ -183,6 +196,7 @@ impl Client {
         self.resp3 = false;
         self.no_evict = false;
         self.no_touch = false;
+        self.stop_tracking(server);
         self.end_transaction(server);
         if self.replies == Replies::Off {
             self.replies = Replies::On;
@@ -239,6 +253,10 @@ impl Client {
         marks.set(Marks::DIRTY, self.watching.as_ref().is_some_and(|watching| watching.is_dirty()));
         marks.set(Marks::BLOCKED, self.held || self.waiting.is_some());
         marks.set(Marks::CLOSING, self.closing);
+        marks.set(Marks::MONITORS, self.monitors);
+        let tracking = self.tracking();
+        marks.set(Marks::TRACKS, tracking.contains(Modes::ON));
+        marks.set(Marks::TRACKS_ALL, tracking.contains(Modes::BCAST));
         marks
     }
 }

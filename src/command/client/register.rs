@@ -14,7 +14,7 @@
 
 use std::collections::BTreeMap;
 use std::os::fd::RawFd;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 
 use bitflags::bitflags;
 use crossbeam_utils::CachePadded;
@@ -43,6 +43,12 @@ bitflags! {
         const LISTENS = 1 << 6;
         /// Something that it watches has changed.
         const DIRTY = 1 << 7;
+        /// It has said MONITOR.
+        const MONITORS = 1 << 8;
+        /// It has said `CLIENT TRACKING ON`.
+        const TRACKS = 1 << 9;
+        /// It has said `CLIENT TRACKING ON BCAST`.
+        const TRACKS_ALL = 1 << 10;
     }
 }
 
@@ -118,6 +124,7 @@ pub struct Shared {
     pub joined_ms: u64,
     /// What its task publishes, on cache lines of its own.
     pub seen: CachePadded<Seen>,
+    home: OnceLock<(usize, usize)>,
     names: Mutex<Names>,
     socket: Mutex<Option<RawFd>>,
     killed: AtomicBool,
@@ -151,6 +158,7 @@ impl Shared {
             laddr,
             joined_ms,
             seen: CachePadded::new(seen),
+            home: OnceLock::new(),
             names: Mutex::default(),
             socket: Mutex::new(None),
             killed: AtomicBool::new(false),
@@ -161,6 +169,17 @@ impl Shared {
     /// Its names, to read or to change.
     pub fn names(&self) -> MutexGuard<'_, Names> {
         self.names.lock().expect("no panic under this lock")
+    }
+
+    /// Its worker and its seat there, once it is served.
+    pub fn home(&self) -> Option<(usize, usize)> {
+        self.home.get().copied()
+    }
+
+    /// Notes where the client is served. It is so at one place for its whole life.
+    pub fn settle(&self, worker: usize, seat: usize) {
+        // Its task is the only caller, and calls once.
+        let _ = self.home.set((worker, seat));
     }
 
     /// The states that its task published last.

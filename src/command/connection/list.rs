@@ -105,10 +105,13 @@ fn append_activity(text: &mut Vec<u8>, client: &Shared, now: u64) {
 }
 
 fn flags(marks: Marks) -> String {
-    const LETTERS: [(Marks, char); 7] = [
+    const LETTERS: [(Marks, char); 10] = [
+        (Marks::MONITORS, 'O'),
         (Marks::LISTENS, 'P'),
         (Marks::MULTI, 'x'),
         (Marks::BLOCKED, 'b'),
+        (Marks::TRACKS, 't'),
+        (Marks::TRACKS_ALL, 'B'),
         (Marks::DIRTY, 'd'),
         (Marks::CLOSING, 'c'),
         (Marks::NO_EVICT, 'e'),

@@ -26,11 +26,14 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::blocking;
 use super::client::Client;
+use super::diagnosis::{Seen, Source};
 use super::footprint::Footprint;
+use super::nested::Call;
 use super::room::Room;
 use super::script;
 use super::state::{Server, unix_ms};
 use super::table::{Command, Flags, registry};
+use super::ticks::ticks;
 use super::{container, error};
 use crate::keyspace::Access;
 use crate::keyspace::bucket::Bucket;
@@ -205,6 +208,7 @@ impl Worker {
         };
         run.counters.processed(1);
         client.publish(run.now);
+        server.tracking.flush_broadcast();
         ended
     }
 
@@ -232,7 +236,7 @@ impl Worker {
         let mut place = Place { at: from, mark: out.checkpoint() };
         let result =
             catch_unwind(AssertUnwindSafe(|| self.run_batch(&run, client, decoder, &mut place, out)));
-        run.time(UNTIMED);
+        run.end_group(client, decoder, place.at);
         run.counters.processed(place.at - from);
         let progress = result.unwrap_or_else(|_| {
             run.abandon(client, decoder.args(place.at), place.mark, out);
@@ -241,6 +245,7 @@ impl Worker {
         });
         client.held = matches!(progress, Progress::Paused(_));
         client.publish(run.now);
+        server.tracking.flush_broadcast();
         progress
     }
 
@@ -253,6 +258,7 @@ impl Worker {
         out: &mut Output,
     ) -> Progress {
         while place.at < decoder.batch_len() && !client.ends() {
+            run.end_group(client, decoder, place.at);
             let first = place.at;
             let end = (first + WINDOW).min(decoder.batch_len());
             let table = run.server.keyspace.db(client.db).table(run.guard);
@@ -272,6 +278,9 @@ impl Worker {
                     Err(Wait::Memory) => return Progress::Memory(place.at),
                     Err(Wait::Blocked) => return Progress::Blocked(place.at),
                     Err(Wait::Offload) => return Progress::Offload(place.at),
+                }
+                if run.late.get().is_some() {
+                    run.name_late(client, decoder, place.at);
                 }
                 *place = Place { at: place.at + 1, mark: out.checkpoint() };
                 if out.pending() >= REPLIES_PENDING {
@@ -302,12 +311,20 @@ impl Worker {
         if self.window.len() == 1 {
             return;
         }
+        // Of commands on one key in a row only the first is looked up; the others find what it found.
+        let mut hash = None;
         for prepared in self.window.iter_mut().filter(|p| p.key_at != 0) {
-            prepared.bucket = Some(table.prefetch_bucket(prepared.hash, run.guard));
+            if hash != Some(prepared.hash) {
+                hash = Some(prepared.hash);
+                prepared.bucket = Some(table.prefetch_bucket(prepared.hash, run.guard));
+            }
         }
-        for prepared in &mut self.window {
-            prepared.entry =
-                prepared.bucket.and_then(|bucket| Table::prefetch_entry(bucket, prepared.hash, run.guard));
+        let mut entry = None;
+        for prepared in self.window.iter_mut().filter(|p| p.key_at != 0) {
+            if let Some(bucket) = prepared.bucket {
+                entry = Table::prefetch_entry(bucket, prepared.hash, run.guard);
+            }
+            prepared.entry = entry;
         }
         let mut large = false;
         for prepared in &self.window {
@@ -324,6 +341,27 @@ impl Worker {
     }
 
     // -- running ------------------------------------------------------------------------------------------------
+
+    /// Runs a command, and counts it and its time.
+    #[inline]
+    fn run_counted(
+        &mut self,
+        run: &Run<'_>,
+        table: &Table,
+        client: &mut Client,
+        args: Args<'_>,
+        (prepared, (id, command)): (Prepared, (usize, &'static Command)),
+        out: &mut Output,
+    ) -> Result<(), Wait> {
+        run.time(id);
+        let mark = out.checkpoint();
+        self.run_known(run, table, client, args, (prepared, command), out)?;
+        run.count(Some(id), out);
+        if !run.passes(command, args) {
+            run.look_back(client, &Call { id, command, args }, out.since(mark));
+        }
+        Ok(())
+    }
 
     /// [`Worker::run_one`] for those who call it seldom.
     #[inline(never)]
@@ -372,15 +410,12 @@ impl Worker {
         }
         if self.offloads
             && command.flags.contains(Flags::RUNS_SCRIPT)
-            && client.is_plain()
+            && client.may_be_lent()
             && script::is_long(run.server, command, args)
         {
             return Err(Wait::Offload);
         }
-        run.time(id);
-        self.run_known(run, table, client, args, (prepared, command), out)?;
-        run.count(Some(id), out);
-        Ok(())
+        self.run_counted(run, table, client, args, (prepared, (id, command)), out)
     }
 
     #[inline(always)]
@@ -493,12 +528,17 @@ impl Worker {
     #[cold]
     pub fn finish_wait(&mut self, server: &Server, client: &mut Client, out: &mut Output) {
         let Some(waiter) = client.waiting.take() else { return };
-        let (mark, id) = (out.checkpoint(), waiter.call().id);
+        let (mark, call) = (out.checkpoint(), waiter.call());
+        let id = call.id;
         let muted = !client.replies.on();
         waiter.answer(client, out);
+        let ticks = ticks().saturating_sub(waiter.began);
         let counters = server.stats.lane(self.lane);
         counters.called(id);
+        counters.took(id, ticks, server.config.live().latency_tracking());
         counters.processed(1);
+        let (source, bytes) = (Source::Client(client), out.since(mark) as u64);
+        server.diagnosis.judge(&server.config, &Seen { source, db: client.db, call: &call, ticks, bytes });
         if out.has_error() {
             counters.failed(id, out.take_error().unwrap_or_default());
         }

@@ -5,6 +5,7 @@ use std::cell::Cell;
 use super::{ABANDONED, CLOSED_SPINS, Prepared, Ran, Single, UNTIMED, Wait};
 use crate::command::blocking::{self, Block, Served};
 use crate::command::client::{Client, NO_COMMAND};
+use crate::command::diagnosis::{Attention, Seen, Source};
 use crate::command::nested::{Call, Caller};
 use crate::command::state::{Server, unix_ms};
 use crate::command::table::{Command, registry};
@@ -19,6 +20,7 @@ use crate::limits::GARBAGE;
 use crate::log_warning;
 use crate::memory;
 use crate::protocol::args::Args;
+use crate::protocol::decoder::Decoder;
 use crate::protocol::reply::{Mark, Output, Reply};
 use crate::sync::epoch::Guard;
 use crate::value::same::same;
@@ -81,6 +83,10 @@ pub(super) struct Run<'a> {
     pub(super) counters: &'a stats::Lane,
     /// The command whose time is being taken, and the tick at which the first of its calls in a row began.
     pub(super) timed: Cell<(usize, u64)>,
+    /// The command of a group of calls that took long together, and how long.
+    pub(super) late: Cell<Option<(usize, u64)>>,
+    /// Why every call is looked at, if it is.
+    attention: Cell<Attention>,
     /// There is a `maxmemory`.
     pub(super) bounded: bool,
     /// What this thread may have unlinked before the run ends, so that it can be freed.
@@ -97,6 +103,8 @@ impl<'a> Run<'a> {
             lane,
             counters: server.stats.lane(lane),
             timed: Cell::new((UNTIMED, 0)),
+            late: Cell::default(),
+            attention: Cell::new(server.diagnosis.attention()),
             bounded: false,
             most_garbage: memory::garbage_of_this_thread() + GARBAGE_PER_RUN,
         }
@@ -123,20 +131,75 @@ impl Run<'_> {
         Ground { keyspace: &self.server.keyspace, lane: self.lane, guard: self.guard, now: self.now }
     }
 
-    /// Takes the time of calls of command `id` from here on. The counter costs a fifth of a short command, so calls of
-    /// one command in a row are timed together: their sum is exact all the same.
+    /// Takes the time of calls of command `id` from here on. The counter costs a fifth of a short command, so brief
+    /// calls of one command in a row are timed together: their sum is exact all the same.
     #[inline]
     pub(super) fn time(&self, id: usize) {
         let (timed, since) = self.timed.get();
         if timed == id {
             return;
         }
-        let now = ticks();
+        // Behind a call that was timed alone the next begins where that ended.
+        let now = if timed == UNTIMED && since != 0 { since } else { ticks() };
         if timed != UNTIMED {
-            let tracking = self.server.config.live().latency_tracking();
-            self.counters.took(timed, now.saturating_sub(since), tracking);
+            self.add_time(timed, now.saturating_sub(since));
         }
         self.timed.set((id, now));
+    }
+
+    #[inline]
+    fn add_time(&self, id: usize, took: u64) {
+        self.counters.took(id, took, self.server.config.live().latency_tracking());
+        if self.server.diagnosis.is_long(took) {
+            self.late.set(Some((id, took)));
+        }
+    }
+
+    /// Whether the call that has just run needs no look of its own.
+    #[inline]
+    pub(super) fn passes(&self, command: &Command, args: Args<'_>) -> bool {
+        command.is_brief(args.len()) && self.attention.get().is_empty()
+    }
+
+    /// Takes the time of the call that has just run, and looks whether anybody wants to know of it.
+    pub(super) fn look_back(&self, client: &Client, call: &Call<'_>, replied: usize) {
+        let (now, diagnosis) = (ticks(), &self.server.diagnosis);
+        let took = now.saturating_sub(self.timed.get().1);
+        self.counters.took(call.id, took, self.server.config.live().latency_tracking());
+        self.timed.set((UNTIMED, now));
+        let attention = diagnosis.attention();
+        self.attention.set(attention);
+        if !attention.is_empty() || diagnosis.is_long(took) {
+            let asked: usize = call.args.iter().map(<[u8]>::len).sum();
+            let (source, bytes) = (Source::Client(client), (asked + replied) as u64);
+            diagnosis.attend(self.server, &Seen { source, db: client.db, call, ticks: took, bytes });
+        }
+    }
+
+    /// Ends a group of calls that are timed together in front of the command at `at`.
+    pub(super) fn end_group(&self, client: &Client, decoder: &Decoder, at: usize) {
+        let (timed, since) = self.timed.get();
+        if timed != UNTIMED {
+            let now = ticks();
+            self.add_time(timed, now.saturating_sub(since));
+            self.timed.set((UNTIMED, now));
+        }
+        if self.late.get().is_some() {
+            self.name_late(client, decoder, at);
+        }
+    }
+
+    /// Names the last of a group of calls that took long together: the one in front of the command at `at`.
+    #[cold]
+    pub(super) fn name_late(&self, client: &Client, decoder: &Decoder, at: usize) {
+        let Some((late, took)) = self.late.take() else { return };
+        let Some(args) = at.checked_sub(1).map(|last| decoder.args(last)) else { return };
+        let known = registry().resolve(args).filter(|(id, _)| *id == late);
+        if let Some((id, command)) = known {
+            let (source, call) = (Source::Client(client), Call { id, command, args });
+            let seen = Seen { source, db: client.db, call: &call, ticks: took, bytes: 0 };
+            self.server.diagnosis.judge(&self.server.config, &seen);
+        }
     }
 
     /// Whether a pause holds the command back.
@@ -207,7 +270,10 @@ impl Run<'_> {
         out: &mut Output,
     ) -> Result<Single, Wait> {
         let gate = &self.server.keyspace.gate;
-        let announced = spin(|| gate.announce(self.lane, key.1.stripe()))?;
+        let announced = match gate.announce(self.lane, key.1.stripe()) {
+            Ok(announced) => announced,
+            Err(_) => spin(|| gate.announce(self.lane, key.1.stripe()))?,
+        };
         // What was looked at before the announcement does not count for writes: see `pause`, and CLIENT KILL.
         if self.holds(command) {
             return Err(Wait::Paused);
@@ -238,13 +304,36 @@ impl Run<'_> {
         key: (usize, Key<'_>),
         out: &mut Output,
     ) -> Result<Single, Closed> {
-        let gate = &self.server.keyspace.gate;
+        let read = self.read_once(client, args, command, key, out);
+        if read.is_ok() { read } else { self.read_again(client, args, command, key, out) }
+    }
+
+    #[inline(always)]
+    fn read_once(
+        &self,
+        client: &mut Client,
+        args: Args<'_>,
+        command: &'static Command,
+        key: (usize, Key<'_>),
+        out: &mut Output,
+    ) -> Result<Single, Closed> {
         let mark = out.checkpoint();
-        spin(|| {
-            let (_, waits) = self.call(client, args, command, Entrance::key(Access::Reading, key), out);
-            let checked = gate.check(key.1.stripe()).inspect_err(|_| out.rollback(mark));
-            checked.map(|()| Single::waiting(waits.is_some()))
-        })
+        let (_, waits) = self.call(client, args, command, Entrance::key(Access::Reading, key), out);
+        let checked = self.server.keyspace.gate.check(key.1.stripe());
+        checked.inspect_err(|_| out.rollback(mark)).map(|()| Single::waiting(waits.is_some()))
+    }
+
+    /// Apart from the first try, so that this is not in the way of what nearly all reads do.
+    #[cold]
+    fn read_again(
+        &self,
+        client: &mut Client,
+        args: Args<'_>,
+        command: &'static Command,
+        key: (usize, Key<'_>),
+        out: &mut Output,
+    ) -> Result<Single, Closed> {
+        spin(|| self.read_once(client, args, command, key, out))
     }
 
     /// Runs the handler: whether it strayed, and what it waits for.
@@ -297,7 +386,13 @@ impl Run<'_> {
     #[cold]
     fn wait(&self, client: &mut Client, args: Args<'_>, command: &'static Command, block: Block) -> Wait {
         let id = usize::from(client.last_command);
-        blocking::wait(self.server, client, &Call { id, command, args }, block);
+        let call = Call { id, command, args };
+        blocking::wait(self.server, client, &call, block);
+        if self.server.diagnosis.attention().contains(Attention::MONITORED) {
+            let source = Source::Client(client);
+            let seen = Seen { source, db: client.db, call: &call, ticks: 0, bytes: 0 };
+            self.server.diagnosis.show_waiting(self.server, &seen);
+        }
         Wait::Blocked
     }
 
@@ -338,7 +433,7 @@ pub(super) fn answer_unknown(client: &mut Client, args: Args<'_>, out: &mut Outp
 }
 
 /// Tries a few times, because most sections are over in less than a microsecond.
-#[inline(always)]
+#[cold]
 fn spin<T>(mut attempt: impl FnMut() -> Result<T, Closed>) -> Result<T, Closed> {
     let mut last = attempt();
     for _ in 0..CLOSED_SPINS {

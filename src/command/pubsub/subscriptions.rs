@@ -25,6 +25,7 @@ impl Subscriptions {
             Scope::Channel => &self.channels,
             Scope::Pattern => &self.patterns,
             Scope::Shard => &self.shards,
+            Scope::Monitor => unreachable!("MONITOR is no subscription"),
         }
     }
 
@@ -33,6 +34,7 @@ impl Subscriptions {
             Scope::Channel => &mut self.channels,
             Scope::Pattern => &mut self.patterns,
             Scope::Shard => &mut self.shards,
+            Scope::Monitor => unreachable!("MONITOR is no subscription"),
         }
     }
 

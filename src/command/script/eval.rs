@@ -11,7 +11,7 @@ use crate::command::client::Client;
 use crate::command::footprint::{Footprint, Setting};
 use crate::command::state::Server;
 use crate::command::table::{Command, Flags};
-use crate::command::{Ctx, error, room};
+use crate::command::{Ctx, diagnosis, error, room};
 use crate::lua::Reference;
 use crate::lua::sha1::Hex;
 use crate::protocol::args::{Args, parse_i64};
@@ -121,11 +121,13 @@ pub(in crate::command) fn effective_flags(server: &Server, command: &Command, ar
 }
 
 fn evaluate(ctx: &mut Ctx<'_>, read_only: bool) {
+    diagnosis::begin_script(ctx);
     let sha = engine::digest(ctx.arg(1));
     run_script(ctx, read_only, sha, |ctx, engine| add(ctx.server, engine, sha, ctx.args.owned(1), false));
 }
 
 fn evaluate_by_sha(ctx: &mut Ctx<'_>, read_only: bool) {
+    diagnosis::begin_script(ctx);
     let Some(sha) = sha_of(ctx.arg(1)) else {
         let refusal = key_count(ctx, error::NOT_AN_INTEGER).err().unwrap_or(NO_SCRIPT);
         return ctx.reply.error(refusal);

@@ -122,7 +122,7 @@ impl Run<'_> {
         }
         let mut stack = engine.lua.stack();
         match outcome {
-            Ok(()) => convert::reply(&mut stack, reply),
+            Ok(()) => convert::reply(&mut stack, self.resp3.get(), reply),
             Err(Failure::Doomed) => reply.error(&self.doomed_text()),
             Err(Failure::Raised) => reply.error(&error_of(&mut stack, self.name)),
         }

@@ -435,14 +435,26 @@ impl Decoder {
     /// command with a large argument they are those of this argument, as in Redis.
     pub fn unparsed(&self) -> usize {
         let waiting = self.buffer.bytes.len() - self.partial.base;
-        self.big.as_ref().map_or(waiting, |big| big.bytes.len())
+        match (&self.big, self.unended()) {
+            (Some(big), _) => big.bytes.len(),
+            (None, 0) => waiting,
+            (None, unended) => unended,
+        }
     }
 
     /// Bytes of arguments that have been recognized and belong to commands that have not run: large ones in buffers of
     /// their own, and what stands before the one that is being received.
     pub fn argument_memory(&self) -> usize {
         let before = if self.big.is_some() { self.buffer.bytes.len() - self.partial.base } else { 0 };
-        before + self.detached_memory()
+        before + self.detached_memory() - self.unended()
+    }
+
+    /// Bytes of the incomplete command's last large argument, as long as nothing has come behind it, its line end for
+    /// one.
+    fn unended(&self) -> usize {
+        let begun = self.big.is_none() && self.detached.len() > self.partial.first_detached;
+        let last = self.detached.last().filter(|_| begun && self.buffer.bytes.len() < self.pos + 2);
+        last.map_or(0, Bytes::len)
     }
 
     fn detached_memory(&self) -> usize {

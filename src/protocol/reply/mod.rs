@@ -91,7 +91,8 @@ impl<'a> Reply<'a> {
     #[cold]
     pub fn error(&mut self, message: &str) {
         self.out.note_error();
-        self.line(b'-', message);
+        // Like Redis: line ends around the text go, and those inside become blanks.
+        self.line(b'-', message.trim_matches(['\r', '\n']));
     }
 
     fn line(&mut self, kind: u8, text: &str) {
@@ -116,10 +117,16 @@ impl<'a> Reply<'a> {
         let mut buffer = itoa::Buffer::new();
         let digits = buffer.format(value).as_bytes();
         let tail = self.out.tail();
-        tail.reserve(digits.len() + 3);
-        tail.push(kind);
-        tail.extend_from_slice(digits);
-        tail.extend_from_slice(b"\r\n");
+        let len = digits.len() + 3;
+        tail.reserve(len);
+        // SAFETY: room for the digits, one byte before them and two behind was reserved.
+        unsafe {
+            let at = tail.as_mut_ptr().add(tail.len());
+            at.write(kind);
+            copy_short(digits, at.add(1));
+            at.add(len - 2).cast::<[u8; 2]>().write(*b"\r\n");
+            tail.set_len(tail.len() + len);
+        }
     }
 
     /// The header of something of `count` parts or bytes.

@@ -6,6 +6,7 @@ use std::os::unix::ffi::OsStrExt;
 use super::{Text, system};
 use crate::command::client::Parts;
 use crate::command::latency::Distribution;
+use crate::command::pubsub::Scope;
 use crate::command::server::memory::{Report, percentage};
 use crate::command::state::REDIS_VERSION;
 use crate::command::state::unix_ms;
@@ -59,7 +60,7 @@ pub(super) fn clients(text: &mut Text<'_>) {
     text.field("client_recent_max_input_buffer", most(|parts| parts.input));
     text.field("client_recent_max_output_buffer", most(|parts| parts.output));
     text.field("blocked_clients", server.queues.len() + server.pause.held());
-    text.field("tracking_clients", 0);
+    text.field("tracking_clients", server.tracking.len());
 }
 
 pub(super) fn memory(text: &mut Text<'_>) {
@@ -169,14 +170,14 @@ pub(super) fn stats(text: &mut Text<'_>) {
     text.field("current_eviction_exceeded_time", current);
     text.field("keyspace_hits", keys.hits);
     text.field("keyspace_misses", keys.misses);
-    text.field("pubsub_channels", 0);
-    text.field("pubsub_patterns", 0);
-    text.field("pubsubshard_channels", 0);
+    text.field("pubsub_channels", text.server.hub.count(Scope::Channel));
+    text.field("pubsub_patterns", text.server.hub.count(Scope::Pattern));
+    text.field("pubsubshard_channels", text.server.hub.count(Scope::Shard));
     text.field("latest_fork_usec", 0);
     text.field("total_forks", 0);
-    text.field("tracking_total_keys", 0);
-    text.field("tracking_total_items", 0);
-    text.field("tracking_total_prefixes", 0);
+    text.field("tracking_total_keys", text.server.keyspace.readers.keys());
+    text.field("tracking_total_items", text.server.keyspace.readers.names());
+    text.field("tracking_total_prefixes", text.server.tracking.prefixes());
     text.field("total_error_replies", errors);
 }
 
