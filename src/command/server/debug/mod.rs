@@ -159,6 +159,8 @@ fn help(ctx: &mut Ctx<'_>) {
             "PROTOCOL <type>",
             "    Answer with an example of the type: string, integer, double, bignum, null,",
             "    array, set, map, attrib, push, verbatim, true, false.",
+            "REPLYBUFFER RESIZING <0|1>",
+            "    Keep the buffers of idle clients (0), or free them (1).",
             "RELOAD",
             "    Serialize every value and read it back in its place.",
             "SET-ACTIVE-EXPIRE <0|1>",

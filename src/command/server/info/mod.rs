@@ -1,7 +1,7 @@
 //! INFO: the state of the server as lines of `name:value` in sections.
 
 mod sections;
-mod system;
+pub(super) mod system;
 
 use std::fmt::{Display, Write};
 
