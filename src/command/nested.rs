@@ -133,7 +133,9 @@ impl Host<'_> {
         let took = ticks().saturating_sub(began);
         counters.took(call.id, took, self.server.config.live().latency_tracking());
         let source = if caller == Caller::Script { Source::Script } else { Source::Client(&*self.client) };
-        self.server.diagnosis.attend_nested(self.server, &Seen { source, db: self.client.db, call, ticks: took, bytes: 0 });
+        self.server
+            .diagnosis
+            .attend_nested(self.server, &Seen { source, db: self.client.db, call, ticks: took, bytes: 0 });
         if out.has_error() {
             counters.failed(call.id, out.take_error().unwrap_or_default());
         }

@@ -11,6 +11,7 @@
 //! | `mail` | messages to clients that listen to channels |
 //! | `seats` | what the worker's background work sees of its connections: idle ones, slow readers |
 //! | `expiry` | the worker's share of active expiry |
+//! | `web` | metrics, the live page and the flame graph |
 //! | `pressure` | holding commands back while unlinked values pile up |
 
 mod accept;
@@ -23,6 +24,7 @@ mod oom;
 mod pressure;
 mod seats;
 mod serve;
+mod web;
 mod worker;
 
 pub use serve::serve;

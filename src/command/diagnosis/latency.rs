@@ -35,8 +35,10 @@ const SUBCOMMANDS: &[Command] = &[
 fn latest(ctx: &mut Ctx<'_>) {
     let all = ctx.server.diagnosis.spikes.series();
     let last = |samples: &std::collections::VecDeque<Sample>| samples.back().copied();
-    let known: Vec<_> =
-        all.iter().filter_map(|(event, series)| Some((*event, last(&series.samples)?, series.worst))).collect();
+    let known: Vec<_> = all
+        .iter()
+        .filter_map(|(event, series)| Some((*event, last(&series.samples)?, series.worst)))
+        .collect();
     ctx.reply.array(known.len());
     for (event, sample, worst) in known {
         ctx.reply.array(4);

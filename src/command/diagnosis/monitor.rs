@@ -9,21 +9,15 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use bytes::Bytes;
 
 use super::{Attention, Seen, Source, redact};
+use crate::command::Ctx;
 use crate::command::nested::{Call, Caller};
 use crate::command::pubsub::{Hub, Scope};
 use crate::command::table::{Categories, Command, Flags};
-use crate::command::Ctx;
 
 const MONITOR: Flags = Flags::ADMIN.union(Flags::NOSCRIPT).union(Flags::LOADING).union(Flags::STALE);
 
-pub(super) const COMMAND: Command =
-    Command::new("monitor", 1, MONITOR, Categories::empty(), &[], monitor).docs(
-        "server",
-        "1.0.0",
-        "Shows every command that the server runs.",
-        "",
-        "",
-    );
+pub(super) const COMMAND: Command = Command::new("monitor", 1, MONITOR, Categories::empty(), &[], monitor)
+    .docs("server", "1.0.0", "Shows every command that the server runs.", "", "");
 
 thread_local! {
     /// Lines of the client's call that this thread runs.
@@ -36,13 +30,7 @@ fn monitor(ctx: &mut Ctx<'_>) {
     }
     // Who monitors already gets no reply, as in Redis.
     if !std::mem::replace(&mut ctx.client.monitors, true) {
-        ctx.server.hub.join(
-            Scope::Monitor,
-            &Bytes::new(),
-            ctx.space.lane(),
-            ctx.client.seat,
-            ctx.client.id,
-        );
+        ctx.server.hub.join(Scope::Monitor, &Bytes::new(), ctx.space.lane(), ctx.client.seat, ctx.client.id);
         ctx.server.diagnosis.look(&ctx.server.hub);
         ctx.reply.ok();
     }
@@ -68,7 +56,13 @@ pub(in crate::command) fn begin_script(ctx: &Ctx<'_>) {
             LINES.with_borrow_mut(Vec::clear);
         }
         let call = Call { id: 0, command: ctx.command, args: ctx.args };
-        note(&Seen { source: Source::Client(ctx.client), db: ctx.client.db, call: &call, ticks: 0, bytes: 0 });
+        note(&Seen {
+            source: Source::Client(ctx.client),
+            db: ctx.client.db,
+            call: &call,
+            ticks: 0,
+            bytes: 0,
+        });
     }
 }
 

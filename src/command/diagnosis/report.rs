@@ -18,9 +18,9 @@ const SHADES: [u8; 4] = *b"_o#|";
 pub(super) fn graph(name: &str, series: &Series) -> String {
     let skipped = series.samples.len().saturating_sub(COLUMNS);
     let samples: Vec<_> = series.samples.iter().skip(skipped).collect();
-    let (high, low) = samples.iter().fold((0, u64::MAX), |(high, low), sample| {
-        (high.max(sample.millis), low.min(sample.millis))
-    });
+    let (high, low) = samples
+        .iter()
+        .fold((0, u64::MAX), |(high, low), sample| (high.max(sample.millis), low.min(sample.millis)));
     let worst = series.worst;
     let mut text = format!("{name} - high {high} ms, low {low} ms (all time high {worst} ms)\n");
     text.extend(std::iter::repeat_n('-', COLUMNS));
@@ -90,7 +90,8 @@ fn describe(text: &mut String, number: usize, event: Event, series: &Series) {
     let count = series.samples.len() as u64;
     let sum: u64 = series.samples.iter().map(|sample| sample.millis).sum();
     let mean = sum / count.max(1);
-    let deviation = series.samples.iter().map(|sample| sample.millis.abs_diff(mean)).sum::<u64>() / count.max(1);
+    let deviation =
+        series.samples.iter().map(|sample| sample.millis.abs_diff(mean)).sum::<u64>() / count.max(1);
     let span = match (series.samples.front(), series.samples.back()) {
         (Some(first), Some(last)) => last.time - first.time,
         _ => 0,

@@ -20,6 +20,7 @@
 mod ahead;
 mod memory;
 mod run;
+mod unplain;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -27,14 +28,14 @@ use super::blocking;
 use super::client::Client;
 use super::diagnosis::{Seen, Source};
 use super::footprint::Footprint;
+use super::nested::Call;
 use super::room::Room;
 use super::script;
 use super::state::{Server, unix_ms};
 use super::table::{Command, Flags, registry};
 use super::ticks::ticks;
-use super::transaction::{self, Admission};
-use super::nested::Call;
 use super::tracking::{self, Own};
+use super::transaction::{self, Admission};
 use super::{container, error, pubsub};
 use crate::keyspace::Access;
 use crate::keyspace::bucket::Bucket;
@@ -58,8 +59,6 @@ const WINDOW: usize = 64;
 const OPTIMISTIC_TRIES: usize = 3;
 /// The answer to a command that panicked.
 pub(super) const ABANDONED: &str = "ERR internal error: the command failed and was abandoned";
-/// The answer to commands on keys of a client that has said MONITOR.
-const MONITORS: &str = "ERR Replica can't interact with the keyspace";
 /// No command's number.
 const UNTIMED: usize = usize::MAX;
 /// How often a command looks at something closed before its connection sleeps.
@@ -276,7 +275,10 @@ impl Worker {
                 };
                 match outcome {
                     Ok(()) => {}
-                    Err(Wait::Closed(closed)) => return Progress::Closed(place.at, closed),
+                    Err(Wait::Closed(closed)) => {
+                        run.counters.waited();
+                        return Progress::Closed(place.at, closed);
+                    }
                     Err(Wait::Paused) => return Progress::Paused(place.at),
                     Err(Wait::Memory) => return Progress::Memory(place.at),
                     Err(Wait::Blocked) => return Progress::Blocked(place.at),
@@ -344,104 +346,6 @@ impl Worker {
     }
 
     // -- running ------------------------------------------------------------------------------------------------
-
-    /// A command of a client that has said `CLIENT REPLY OFF` or `SKIP`, MULTI or MONITOR, listens to channels, or tracks.
-    #[cold]
-    fn run_unplain(
-        &mut self,
-        run: &Run<'_>,
-        table: &Table,
-        client: &mut Client,
-        args: Args<'_>,
-        prepared: Prepared,
-        out: &mut Output,
-    ) -> Result<(), Wait> {
-        let muted = !client.replies.on();
-        client.replies.begin();
-        let tracker = client.tracker.clone();
-        let own = tracker.as_ref().map(Own::begin);
-        if let Some(own) = &own {
-            let most = run.server.config.live().tracking_table_max_keys();
-            run.server.tracking.make_room(&run.server.keyspace, most);
-            own.tell(&run.server.tracking, Some(&mut Reply::new(out, client.resp3)));
-        }
-        let mark = out.checkpoint();
-        let ran = self.run_special(run, table, client, args, prepared, out);
-        // What a client listens to is pushed, and no reply.
-        let pushes = prepared.command.is_some_and(|(_, known)| pubsub::answers_by_pushing(known, args));
-        if ran.is_ok() && muted && client.replies.end() && !pushes {
-            out.rollback(mark);
-        }
-        if let Some(own) = own {
-            own.tell(&run.server.tracking, Some(&mut Reply::new(out, client.resp3)));
-            own.end_command(client, prepared.command.map(|(_, command)| command));
-        }
-        ran
-    }
-
-    /// What [`Worker::run_unplain`] runs in the end.
-    fn run_special(
-        &mut self,
-        run: &Run<'_>,
-        table: &Table,
-        client: &mut Client,
-        args: Args<'_>,
-        prepared: Prepared,
-        out: &mut Output,
-    ) -> Result<(), Wait> {
-        let listens = client.subscriptions.is_some() && !client.resp3;
-        let refusal = match prepared.command {
-            Some((_, command)) if listens && !pubsub::is_allowed_while_listening(command) => {
-                pubsub::refusal(command)
-            }
-            Some((_, command)) if client.monitors && touches_keys(command) => MONITORS.into(),
-            _ if client.multi.is_some() => return self.run_in_multi(run, table, client, args, prepared, out),
-            _ => {
-                if let (Some(tracker), Some((_, command))) = (&client.tracker, prepared.command) {
-                    tracking::enter(run.server, run.lane, tracker, (command, args))?;
-                }
-                return self.run_one(run, table, client, args, prepared, out);
-            }
-        };
-        Reply::new(out, client.resp3).error(&refusal);
-        run.count_refusal(prepared.command.map(|(id, _)| id), out);
-        Ok(())
-    }
-
-    /// A command of a client that has said MULTI: it is queued, refused, or one of the few that run at once.
-    fn run_in_multi(
-        &mut self,
-        run: &Run<'_>,
-        table: &Table,
-        client: &mut Client,
-        args: Args<'_>,
-        prepared: Prepared,
-        out: &mut Output,
-    ) -> Result<(), Wait> {
-        let Some((id, command)) = prepared.command else {
-            transaction::abort(client);
-            answer_unknown(client, args, out);
-            run.count_refusal(None, out);
-            return Ok(());
-        };
-        client.last_command = id as u16;
-        let needs = transaction::needs_memory(client, command);
-        let short = self.is_short(run, client, needs)?;
-        let admission = transaction::admit(run.server, client, command, args, short);
-        if let Admission::Refused(text) = admission {
-            Reply::new(out, client.resp3).error(&text);
-            run.count_refusal(Some(id), out);
-            return Ok(());
-        }
-        if run.paused(client, command, args) {
-            return Err(Wait::Paused);
-        }
-        if admission == Admission::Queued {
-            transaction::queue(run.server, client, (id, command), args, out);
-            return Ok(());
-        }
-        self.run_counted(run, table, client, args, (prepared, (id, command)), out)
-    }
 
     /// Runs a command, and counts it and its time.
     #[inline]
@@ -624,30 +528,6 @@ impl Worker {
         collect_if_due(&guard);
         blocking::run_again(server, &guard, self.lane, waiter)
     }
-
-    /// Answers the command whose wait is over; the client goes on with the one behind it.
-    #[cold]
-    pub fn finish_wait(&mut self, server: &Server, client: &mut Client, out: &mut Output) {
-        let Some(waiter) = client.waiting.take() else { return };
-        let (mark, call) = (out.checkpoint(), waiter.call());
-        let id = call.id;
-        let muted = !client.replies.on();
-        waiter.answer(client, out);
-        let ticks = ticks().saturating_sub(waiter.began);
-        let counters = server.stats.lane(self.lane);
-        counters.called(id);
-        counters.took(id, ticks, server.config.live().latency_tracking());
-        counters.processed(1);
-        let (source, bytes) = (Source::Client(client), out.since(mark) as u64);
-        server.diagnosis.judge(&server.config, &Seen { source, db: client.db, call: &call, ticks, bytes });
-        if out.has_error() {
-            counters.failed(id, out.take_error().unwrap_or_default());
-        }
-        if muted && client.replies.end() {
-            out.rollback(mark);
-        }
-        client.publish(unix_ms());
-    }
 }
 
 impl Prepared {
@@ -678,11 +558,6 @@ impl Prepared {
         }
         prepared
     }
-}
-
-/// Whether a client may not run the command while it is served like a replica, which MONITOR makes it.
-fn touches_keys(command: &Command) -> bool {
-    command.flags.intersects(Flags::READONLY.union(Flags::WRITE).union(Flags::MAY_REPLICATE))
 }
 
 /// The argument of a call's only key, if it has exactly one and one step on it is all that the command does.

@@ -8,6 +8,8 @@ mod info;
 mod small;
 mod syntax;
 
+pub(in crate::command) use info::resident;
+
 use crate::command::table::{Categories, Command, Flags};
 
 const NONE: Categories = Categories::empty();

@@ -86,7 +86,8 @@ impl Wish {
         if modes.contains(opting) {
             return Err("ERR You can't specify both OPTIN mode and OPTOUT mode");
         }
-        let switches = (modes & opting).bits() != 0 && old.intersects(opting) && (old & opting) != (modes & opting);
+        let switches =
+            (modes & opting).bits() != 0 && old.intersects(opting) && (old & opting) != (modes & opting);
         if on && switches { Err(SWITCH_OPTING) } else { Ok(()) }
     }
 }
@@ -187,10 +188,14 @@ pub(in crate::command) fn caching(ctx: &mut Ctx<'_>) {
         return ctx.reply.error(error::SYNTAX);
     }
     if yes && !modes.contains(Modes::OPTIN) {
-        return ctx.reply.error("ERR CLIENT CACHING YES is only valid when tracking is enabled in OPTIN mode.");
+        return ctx
+            .reply
+            .error("ERR CLIENT CACHING YES is only valid when tracking is enabled in OPTIN mode.");
     }
     if no && !modes.contains(Modes::OPTOUT) {
-        return ctx.reply.error("ERR CLIENT CACHING NO is only valid when tracking is enabled in OPTOUT mode.");
+        return ctx
+            .reply
+            .error("ERR CLIENT CACHING NO is only valid when tracking is enabled in OPTOUT mode.");
     }
     if let Some(tracker) = &ctx.client.tracker {
         tracker.add_modes(Modes::CACHING);

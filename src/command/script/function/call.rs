@@ -3,12 +3,12 @@
 use std::time::Instant;
 
 use crate::command::client::Client;
-use crate::command::{Ctx, diagnosis};
 use crate::command::footprint::{Footprint, Setting};
 use crate::command::script::engine;
 use crate::command::script::eval::{admit, key_count};
 use crate::command::script::run::{self, Ended, Job};
 use crate::command::state::Server;
+use crate::command::{Ctx, diagnosis};
 use crate::protocol::args::Args;
 use crate::sync::Ordering;
 
