@@ -15,6 +15,7 @@ pub mod footprint;
 pub mod geo;
 pub mod hash;
 pub mod hyperloglog;
+pub mod json;
 pub mod key;
 pub mod keys;
 pub mod latency;
@@ -63,6 +64,7 @@ pub(crate) const FAMILIES: &[&[Command]] = &[
     list::COMMANDS,
     zset::COMMANDS,
     geo::COMMANDS,
+    json::COMMANDS,
     blocking::COMMANDS,
     connection::COMMANDS,
     pubsub::COMMANDS,
