@@ -5,6 +5,7 @@
 //! place under the node's latch. Whether it is small is a question of bytes ([`PACKED_WORD_MAX`]); which name OBJECT
 //! ENCODING gives it is another question, which the type answers by Redis's thresholds.
 
+use super::dict::AHEAD;
 use super::hash::Hash;
 use super::json::Json;
 use super::latch::{ReadGuard, WriteGuard};
@@ -99,6 +100,15 @@ pub trait Collection: Sized + Send + Sync + Clone + 'static {
     fn of_mut(any: &mut Any) -> Option<&mut Self>;
 }
 
+/// What a command is about to look for in a collection.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Sought<'a> {
+    /// The name of a field or a member.
+    pub name: &'a [u8],
+    /// The score that the member is to have.
+    pub score: Option<f64>,
+}
+
 /// A collection of any type.
 #[derive(Clone, Debug)]
 pub enum Any {
@@ -162,6 +172,18 @@ impl Any {
         with_any!(self, c => c.heap_bytes())
     }
 
+    /// Asks the processor for what lookups that are about to come will read. Nothing is promised or changed by it.
+    pub fn look_ahead(&self, sought: &[Sought<'_>]) {
+        for some in sought.chunks(AHEAD) {
+            match self {
+                Any::Hash(hash) => hash.look_ahead(some),
+                Any::Set(set) => set.look_ahead(some),
+                Any::ZSet(zset) => zset.look_ahead(some),
+                Any::List(_) | Any::Stream(_) | Any::Json(_) => {}
+            }
+        }
+    }
+
     /// Whether freeing it belongs on the background thread.
     pub fn is_large(&self) -> bool {
         with_any!(self, c => c.weight() > LARGE_WEIGHT)
@@ -220,6 +242,7 @@ impl Shared {
     }
 
     /// Looks at the collection. The guard is of the node that holds it.
+    #[inline]
     pub fn read<R>(&self, _held: &ReadGuard<'_>, look: impl FnOnce(&Any) -> R) -> R {
         // SAFETY: the read guard keeps writers out.
         self.any.with(|any| look(unsafe { &*any }))
@@ -232,6 +255,7 @@ impl Shared {
     }
 
     /// Changes the collection. The guard is of the node that holds it.
+    #[inline]
     pub fn write<R>(&self, _held: &WriteGuard<'_>, change: impl FnOnce(&mut Any) -> R) -> R {
         // SAFETY: the write guard excludes every other access.
         self.any.with_mut(|any| change(unsafe { &mut *any }))

@@ -12,6 +12,7 @@ pub mod long_double;
 pub mod lzf;
 pub mod node;
 pub mod packed;
+pub mod same;
 pub mod set;
 pub mod stream;
 pub mod word;

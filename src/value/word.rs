@@ -130,6 +130,12 @@ impl Word {
         self.0 & TAG == NODE
     }
 
+    /// Whether this word points to a collection that has outgrown its word.
+    #[inline]
+    pub fn is_large_collection(self) -> bool {
+        self.is_node() && self.0 >> UPPER_SHIFT >= u64::from(node::COLLECTIONS)
+    }
+
     /// The address to prefetch before the value is read, if it is not in the word.
     #[inline]
     pub fn pointee(self) -> Option<*const u8> {

@@ -24,6 +24,9 @@ pub(in crate::command::script) fn delete(ctx: &mut Ctx<'_>) {
 }
 
 pub(in crate::command::script) fn flush(ctx: &mut Ctx<'_>) {
+    if ctx.args.len() > 3 {
+        return ctx.reply.error(&container::wrong_words(ctx.args));
+    }
     if !is_flush_mode(ctx) {
         return ctx.reply.error("ERR FUNCTION FLUSH only supports SYNC|ASYNC option");
     }
@@ -68,7 +71,8 @@ fn restored(ctx: &Ctx<'_>) -> Result<(), String> {
         if flush {
             *table = Table::default();
         }
-        libraries.iter().try_for_each(|library| table.insert(library, replace))
+        let exists = |name: &str| format!("ERR Library {name} already exists");
+        libraries.iter().try_for_each(|library| table.insert(library, replace, exists))
     })
 }
 
