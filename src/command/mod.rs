@@ -16,6 +16,7 @@ pub mod footprint;
 pub mod geo;
 pub mod hash;
 pub mod hyperloglog;
+pub mod json;
 pub mod key;
 pub mod keys;
 pub mod latency;
@@ -67,6 +68,7 @@ pub(crate) const FAMILIES: &[&[Command]] = &[
     list::COMMANDS,
     zset::COMMANDS,
     geo::COMMANDS,
+    json::COMMANDS,
     blocking::COMMANDS,
     connection::COMMANDS,
     pubsub::COMMANDS,
