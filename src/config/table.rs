@@ -183,6 +183,7 @@ pub static DIRECTIVES: &[Directive] = &[
         "normal 0 0 0 slave 268435456 67108864 60 pubsub 33554432 8388608 60",
     ),
     read("protected-mode", Bool, "yes"),
+    read("metrics-port", PORT, "0").fixed(),
     later("bind-source-addr", TEXT, ""),
     read("unixsocket", TEXT, "").fixed(),
     read("unixsocketperm", Octal(0, 0o777), "0").fixed(),

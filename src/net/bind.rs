@@ -25,14 +25,14 @@ pub(super) enum Bound {
 /// # Errors
 /// Whatever kept an address that is not optional from being listened on.
 pub(super) fn listen_all(config: &Config) -> io::Result<Vec<Bound>> {
-    let mut all: Vec<Bound> = listen_at(config, "port")?.into_iter().map(Bound::Tcp).collect();
-    all.extend(listen_at(config, "tls-port")?.into_iter().map(Bound::Tls));
+    let port = |name| config.number(name) as u16;
+    let mut all: Vec<Bound> = listen_on(config, port("port"))?.into_iter().map(Bound::Tcp).collect();
+    all.extend(listen_on(config, port("tls-port"))?.into_iter().map(Bound::Tls));
     Ok(all)
 }
 
-/// Listens on every address, at the port of this directive; zero is none.
-fn listen_at(config: &Config, directive: &str) -> io::Result<Vec<TcpListener>> {
-    let port = config.number(directive) as u16;
+/// Listens on every address at this port; port 0 is no port.
+pub(super) fn listen_on(config: &Config, port: u16) -> io::Result<Vec<TcpListener>> {
     let mut listening = Vec::new();
     for word in config.words("bind").iter().filter(|_| port != 0) {
         let word = String::from_utf8_lossy(word);

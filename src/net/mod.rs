@@ -17,6 +17,7 @@
 //! | `expiry` | the worker's share of active expiry |
 //! | `pressure` | holding commands back while unlinked values pile up, or while memory is short |
 //! | `hangup` | noticing that a client that waits is gone |
+//! | `web` | metrics, the live page and the flame graph |
 
 mod accept;
 mod bind;
@@ -34,6 +35,7 @@ mod socket;
 mod supervise;
 mod tls;
 mod unix;
+mod web;
 mod worker;
 
 pub use serve::serve;

@@ -10,7 +10,7 @@ use super::accept::Acceptor;
 use super::supervise::{self, Supervisor};
 use super::tls::Keeper;
 use super::worker::Handle;
-use super::{bind, files, oom, unix};
+use super::{bind, files, oom, unix, web};
 use crate::command::acl;
 use crate::command::rename;
 use crate::command::room;
@@ -62,6 +62,8 @@ async fn run(server: Arc<Server>) -> Result<(), String> {
     }
     obey_limits(&server);
     let workers = start_workers(&server).map_err(|error| reason(&error))?;
+    let metrics = config.number("metrics-port");
+    web::start(&server).map_err(|_| format!("Failed listening on port {metrics} (metrics), aborting."))?;
     // As in Redis, a score that cannot be set is no reason not to serve: the log has it.
     let _ = oom::obey(config);
     let pid_file = PidFile::write(&pid_file_name(config));

@@ -115,12 +115,13 @@ fn append_activity(text: &mut Vec<u8>, client: &Shared, now: u64) {
 }
 
 fn flags(client: &Shared) -> String {
-    const LETTERS: [(Marks, char); 10] = [
+    const LETTERS: [(Marks, char); 11] = [
         (Marks::MONITORS, 'O'),
         (Marks::LISTENS, 'P'),
         (Marks::MULTI, 'x'),
         (Marks::BLOCKED, 'b'),
         (Marks::TRACKS, 't'),
+        (Marks::BROKEN, 'R'),
         (Marks::TRACKS_ALL, 'B'),
         (Marks::DIRTY, 'd'),
         (Marks::CLOSING, 'c'),
@@ -161,5 +162,9 @@ fn append_protocol(text: &mut Vec<u8>, client: &Shared) {
     let watched = client.seen.watched.load(Ordering::Relaxed);
     let _ = write!(text, " cmd={command} user=");
     text.extend_from_slice(&client.account().current().name);
-    let _ = write!(text, " redir=-1 resp={resp} watch={watched}");
+    let redirect = match client.marks().contains(Marks::TRACKS) {
+        true => client.seen.redirect.load(Ordering::Relaxed) as i64,
+        false => -1,
+    };
+    let _ = write!(text, " redir={redirect} resp={resp} watch={watched}");
 }

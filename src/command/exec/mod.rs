@@ -26,14 +26,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::blocking;
 use super::client::Client;
-use super::diagnosis::{Seen, Source};
 use super::footprint::Footprint;
 use super::nested::Call;
 use super::room::Room;
 use super::script;
-use super::state::{Server, unix_ms};
+use super::state::Server;
 use super::table::{Command, Flags, registry};
-use super::ticks::ticks;
 use super::{container, error};
 use crate::keyspace::Access;
 use crate::keyspace::bucket::Bucket;
@@ -209,7 +207,7 @@ impl Worker {
             }
         };
         run.counters.processed(1);
-        client.publish(run.now);
+        client.publish(run.now.get());
         server.tracking.flush_broadcast();
         ended
     }
@@ -248,7 +246,7 @@ impl Worker {
         // Who changed its own user's rights, or was ended meanwhile, goes no further than this batch.
         client.ends();
         client.held = matches!(progress, Progress::Paused(_));
-        client.publish(run.now);
+        client.publish(run.now.get());
         server.tracking.flush_broadcast();
         progress
     }
@@ -277,7 +275,10 @@ impl Worker {
                 };
                 match outcome {
                     Ok(()) => {}
-                    Err(Wait::Closed(closed)) => return Progress::Closed(place.at, closed),
+                    Err(Wait::Closed(closed)) => {
+                        run.counters.waited();
+                        return Progress::Closed(place.at, closed);
+                    }
                     Err(Wait::Paused) => return Progress::Paused(place.at),
                     Err(Wait::Memory) => return Progress::Memory(place.at),
                     Err(Wait::Blocked) => return Progress::Blocked(place.at),
@@ -476,6 +477,7 @@ impl Worker {
                 std::hint::spin_loop();
                 continue;
             }
+            run.look_at_clock();
             let (_, waits) = run.call(client, args, command, Entrance::open(Access::Reading), out);
             if waits.is_none() && gate.unchanged(&self.snapshot) {
                 return true;
@@ -498,6 +500,7 @@ impl Worker {
         out: &mut Output,
     ) -> Result<Ran, Wait> {
         let section = blocking::close(run.server, self.lane, footprint)?;
+        run.look_at_clock();
         if run.paused(client, command, args) {
             return Err(Wait::Paused);
         }
@@ -513,36 +516,6 @@ impl Worker {
         let guard = pin();
         collect_if_due(&guard);
         blocking::run_again(server, &guard, self.lane, waiter)
-    }
-
-    /// Answers the command whose wait is over; the client goes on with the one behind it.
-    #[cold]
-    pub fn finish_wait(&mut self, server: &Server, client: &mut Client, out: &mut Output) {
-        let Some(waiter) = client.waiting.take() else { return };
-        let (mark, call) = (out.checkpoint(), waiter.call());
-        let id = call.id;
-        let muted = !client.replies.on();
-        let refused = waiter.answer(client, out);
-        let ticks = ticks().saturating_sub(waiter.began);
-        let counters = server.stats.lane(self.lane);
-        counters.processed(1);
-        let bytes = out.since(mark) as u64;
-        let code = out.has_error().then(|| out.take_error().unwrap_or_default());
-        if refused {
-            counters.rejected(id, code.unwrap_or_default());
-        } else {
-            counters.called(id);
-            counters.took(id, ticks, server.config.live().latency_tracking());
-            let source = Source::Client(client);
-            server
-                .diagnosis
-                .judge(&server.config, &Seen { source, db: client.db, call: &call, ticks, bytes });
-            code.into_iter().for_each(|code| counters.failed(id, code));
-        }
-        if muted && client.replies.end() {
-            out.rollback(mark);
-        }
-        client.publish(unix_ms());
     }
 }
 
