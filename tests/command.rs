@@ -179,7 +179,7 @@ fn mistakes_have_their_words() {
 fn commands_of_one_container_follow_each_other() {
     let server = TestServer::start();
     let mut c = server.raw();
-    c.check("SET k 1", "+OK\r\n");
+    c.check("SET k 1000000", "+OK\r\n");
     c.send(
         "OBJECT REFCOUNT k\r\nOBJECT ENCODING k\r\nXGROUP CREATE x g $ MKSTREAM\r\nXGROUP DESTROY x g\r\n",
     );

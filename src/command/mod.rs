@@ -16,10 +16,12 @@ pub mod footprint;
 pub mod geo;
 pub mod hash;
 pub mod hyperloglog;
+pub mod json;
 pub mod key;
 pub mod keys;
 pub mod latency;
 pub mod list;
+pub mod metrics;
 pub mod nested;
 pub mod notify;
 pub mod pause;
@@ -66,6 +68,7 @@ pub(crate) const FAMILIES: &[&[Command]] = &[
     list::COMMANDS,
     zset::COMMANDS,
     geo::COMMANDS,
+    json::COMMANDS,
     blocking::COMMANDS,
     connection::COMMANDS,
     pubsub::COMMANDS,

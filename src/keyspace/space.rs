@@ -192,17 +192,21 @@ impl<'g> Space<'g> {
     #[inline]
     pub fn peek<'a>(&'a self, key: Key<'a>) -> Option<Live<'a>> {
         let entry = self.entry(&key)?;
-        let word = entry.load();
-        if word.is_dead() {
-            return None;
+        loop {
+            let word = entry.load();
+            if word.is_dead() {
+                return None;
+            }
+            // SAFETY: loaded under the guard.
+            let expire_at = unsafe { word.expire_at() };
+            if !is_past(expire_at, self.now) {
+                return Some(Live { entry, word, expire_at, held: None });
+            }
+            // Nobody says that a key has ended before it has: a command whose clock is behind might still prolong it.
+            if self.expire(key, entry) {
+                return None;
+            }
         }
-        // SAFETY: loaded under the guard.
-        let expire_at = unsafe { word.expire_at() };
-        if is_past(expire_at, self.now) {
-            self.expire(key, entry);
-            return None;
-        }
-        Some(Live { entry, word, expire_at, held: None })
     }
 
     /// The key for a command that reads it: counts a hit or a miss and moves the access clock.
@@ -460,8 +464,10 @@ impl<'g> Space<'g> {
             // SAFETY: loaded under the guard.
             let expired = is_past(unsafe { word.expire_at() }, self.now);
             if expired {
-                self.expire(key, entry);
-                return false;
+                if self.expire(key, entry) {
+                    return false;
+                }
+                continue;
             }
             if self.end(key.hash, entry, word, false) {
                 return true;

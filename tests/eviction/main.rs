@@ -3,7 +3,9 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod clients;
 mod limit;
+mod report;
 
 use common::{Raw, TestServer, encode};
 

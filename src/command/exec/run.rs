@@ -78,7 +78,8 @@ impl<'a> Entrance<'a> {
 pub(super) struct Run<'a> {
     pub(super) server: &'a Server,
     pub(super) guard: &'a Guard,
-    pub(super) now: u64,
+    /// Unix time in milliseconds, of the batch's begin or of the last look.
+    pub(super) now: Cell<u64>,
     pub(super) lane: usize,
     pub(super) counters: &'a stats::Lane,
     /// The command whose time is being taken, and the tick at which the first of its calls in a row began.
@@ -99,7 +100,7 @@ impl<'a> Run<'a> {
         Run {
             server,
             guard,
-            now: unix_ms(),
+            now: Cell::new(unix_ms()),
             lane,
             counters: server.stats.lane(lane),
             timed: Cell::new((UNTIMED, 0)),
@@ -128,7 +129,7 @@ impl Run<'_> {
 
     /// Where eviction happens.
     pub(super) fn ground(&self) -> Ground<'_> {
-        Ground { keyspace: &self.server.keyspace, lane: self.lane, guard: self.guard, now: self.now }
+        Ground { keyspace: &self.server.keyspace, lane: self.lane, guard: self.guard, now: self.now.get() }
     }
 
     /// Takes the time of calls of command `id` from here on. The counter costs a fifth of a short command, so brief
@@ -202,18 +203,26 @@ impl Run<'_> {
         }
     }
 
+    /// Looks at the clock. A command that sees several keys must not see some of them as they were after a deadline and
+    /// others as they were before it, so it takes the time when nothing can change any more: a thread that was held up
+    /// since its batch began might otherwise find a key alive that others have seen end.
+    #[inline]
+    pub(super) fn look_at_clock(&self) {
+        self.now.set(unix_ms());
+    }
+
     /// Whether a pause holds the command back.
     #[inline]
     pub(super) fn holds(&self, command: &Command) -> bool {
-        self.server.pause.holds(command.flags, self.now)
+        self.server.pause.holds(command.flags, self.now.get())
     }
 
     /// [`Run::holds`], where the command may be an EXEC that is as good as what its client has queued, or a script that
     /// is as good as what it declares.
     pub(super) fn paused(&self, client: &Client, command: &Command, args: Args<'_>) -> bool {
         let pause = &self.server.pause;
-        pause.active(self.now)
-            && pause.holds(transaction::effective_flags(self.server, client, command, args), self.now)
+        pause.active(self.now.get())
+            && pause.holds(transaction::effective_flags(self.server, client, command, args), self.now.get())
     }
 
     /// The call's key, with the entry that the batch found if it is still the key's.
@@ -344,7 +353,8 @@ impl Run<'_> {
         out: &mut Output,
     ) -> (bool, Option<Box<Block>>) {
         let Entrance { access, section, trace, first_key } = entrance;
-        let space = Space::new(&self.server.keyspace, client.db, self.guard, self.lane, self.now, access);
+        let space =
+            Space::new(&self.server.keyspace, client.db, self.guard, self.lane, self.now.get(), access);
         let resp3 = client.resp3;
         // TOUCH is there to move the clock, whatever its client said.
         let space = space.touching(!client.no_touch || command.name == "touch").traced(trace);
@@ -411,7 +421,7 @@ impl Run<'_> {
             return Ran::Waits;
         }
         if section.trace().has_changed() {
-            let (server, guard, lane, now) = (self.server, self.guard, self.lane, self.now);
+            let (server, guard, lane, now) = (self.server, self.guard, self.lane, self.now.get());
             blocking::serve(&Served { server, guard, section, lane, now });
         }
         Ran::Whole

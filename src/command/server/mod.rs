@@ -5,8 +5,11 @@ mod config;
 mod debug;
 mod docs;
 mod info;
+pub(in crate::command) mod memory;
 mod small;
 mod syntax;
+
+pub(in crate::command) use info::resident;
 
 use crate::command::table::{Categories, Command, Flags};
 

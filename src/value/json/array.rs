@@ -8,15 +8,16 @@ fn clamped(index: i64, len: usize) -> usize {
     usize::try_from(at).unwrap_or(0).min(len)
 }
 
-/// Puts copies of `new` before the element at `index`, or behind the last one; false if there is no such place.
+/// Where an insertion before `index` is in an array of `len`: anywhere up to behind the last element.
+pub fn insert_place(len: usize, index: i64) -> Option<usize> {
+    let at = if index < 0 { index.checked_add_unsigned(len as u64)? } else { index };
+    usize::try_from(at).ok().filter(|at| *at <= len)
+}
+
+/// Puts copies of `new` before the element at `index`; false if there is no such place.
 pub fn insert(items: &mut Vec<Value>, index: i64, new: &[Value]) -> bool {
-    let len = items.len() as i64;
-    let at = if index < 0 { index.saturating_add(len) } else { index };
-    if !(0..=len).contains(&at) {
-        return false;
-    }
-    items.splice(at as usize..at as usize, new.iter().cloned());
-    true
+    let place = insert_place(items.len(), index);
+    place.map(|at| items.splice(at..at, new.iter().cloned())).is_some()
 }
 
 /// Takes the element at `index` out, that at the nearer end if it lies outside; none of an empty array.

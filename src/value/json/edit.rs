@@ -8,6 +8,9 @@ use std::mem;
 use super::path::{Last, Path, Place, TooMuch};
 use super::{DEPTH_MAX, Parsed, Value, merge};
 
+/// Bytes by which one change may make a document grow by putting the same value at several places.
+pub const GROWTH_MAX: usize = 512 << 20;
+
 /// Why a document stays as it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refused {
@@ -19,6 +22,8 @@ pub enum Refused {
     OutOfRange,
     /// The document would be nested too deep.
     TooDeep,
+    /// Copies of a value at so many places would take more than [`GROWTH_MAX`].
+    TooLarge,
 }
 
 impl From<TooMuch> for Refused {
@@ -47,10 +52,14 @@ pub fn at<'a>(root: &'a mut Value, place: &[u32]) -> Option<&'a mut Value> {
     })
 }
 
-/// Whether something nested `depth` deep may be put at each of `places`.
-pub fn fits(places: &[Place], depth: usize) -> Result<(), Refused> {
+/// Whether something nested `depth` deep, which takes `bytes`, may be put at each of `places`.
+pub fn fits(places: &[Place], depth: usize, bytes: impl FnOnce() -> usize) -> Result<(), Refused> {
     let deepest = places.iter().map(|place| place.len() + depth).max().unwrap_or(0);
-    if deepest <= DEPTH_MAX { Ok(()) } else { Err(Refused::TooDeep) }
+    if deepest > DEPTH_MAX {
+        return Err(Refused::TooDeep);
+    }
+    let is_large = places.len() > 1 && places.len().saturating_mul(bytes()) > GROWTH_MAX;
+    if is_large { Err(Refused::TooLarge) } else { Ok(()) }
 }
 
 /// Puts a value wherever the path leads, or into the parent that the path names; whether it is anywhere now. What that
@@ -67,7 +76,7 @@ pub fn set(
         ([], When::Present) | ([_, ..], When::Absent) => Ok(false),
         ([], _) => add(root, path, new),
         ([first, others @ ..], _) => {
-            fits(&places, new.depth)?;
+            fits(&places, new.depth, || new.value.bytes())?;
             for place in others.iter().rev() {
                 replace(root, place, new.value.clone(), garbage);
             }
@@ -84,9 +93,12 @@ fn replace(root: &mut Value, place: &[u32], new: Value, garbage: &mut Vec<Value>
 }
 
 /// What [`set`] would refuse.
-pub fn check(root: &Value, path: &Path, depth: usize) -> Result<(), Refused> {
+pub fn check(root: &Value, path: &Path, new: &Parsed) -> Result<(), Refused> {
     let places = path.places(root)?;
-    if places.is_empty() { parent(root, path, depth).map(|_| ()) } else { fits(&places, depth) }
+    match places.is_empty() {
+        true => parent(root, path, new.depth).map(|_| ()),
+        false => fits(&places, new.depth, || new.value.bytes()),
+    }
 }
 
 /// Makes the member that the path ends with; false if its parent is not there or no object.
@@ -107,7 +119,7 @@ fn parent<'p>(root: &Value, path: &'p Path, depth: usize) -> Result<Option<(Plac
         (_, Last::Index) => Err(Refused::OutOfRange),
         (None, Last::Name(_)) => Ok(None),
         (Some(place), Last::Name(name)) => {
-            fits(std::slice::from_ref(&place), depth + 1)?;
+            fits(std::slice::from_ref(&place), depth + 1, || 0)?;
             Ok(Some((place, name)))
         }
     }
@@ -125,7 +137,7 @@ pub fn merge_at(
     if places.is_empty() {
         return add(root, path, patch);
     }
-    fits(&places, patch.depth)?;
+    fits(&places, patch.depth, || patch.value.bytes())?;
     for place in places.iter().rev() {
         if let Some(target) = at(root, place) {
             merge(target, &patch.value, garbage);
@@ -164,11 +176,13 @@ fn is_child(place: &[u32], parent: &[u32]) -> bool {
 fn remove_children(parent: &mut Value, places: &[usize], garbage: &mut Vec<Value>) {
     match (parent, places) {
         (Value::Array(items), [at]) => garbage.extend((*at < items.len()).then(|| items.remove(*at))),
-        (Value::Array(items), _) => super::remove_places(items, places),
+        (Value::Array(items), _) => garbage.extend(super::remove_places(items, places)),
         (Value::Object(object), [at]) => {
             garbage.extend((*at < object.members().len()).then(|| object.remove(*at)));
         }
-        (Value::Object(object), _) => object.remove_all(places),
+        (Value::Object(object), _) => {
+            garbage.extend(object.remove_all(places).into_iter().map(|member| member.value));
+        }
         _ => {}
     }
 }

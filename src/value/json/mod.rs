@@ -203,13 +203,14 @@ impl PartialEq for Value {
 }
 
 /// Takes the elements at `places` out of a vector; the places ascend.
-fn remove_places<T>(items: &mut Vec<T>, places: &[usize]) {
+fn remove_places<T>(items: &mut Vec<T>, places: &[usize]) -> Vec<T> {
     let (mut at, mut places) = (0, places.iter().copied().peekable());
-    items.retain(|_| {
+    let gone = items.extract_if(.., |_| {
         let gone = places.next_if_eq(&at).is_some();
         at += 1;
-        !gone
+        gone
     });
+    gone.collect()
 }
 
 /// A document as a collection: none at all is what an absent key has.

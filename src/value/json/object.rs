@@ -61,18 +61,27 @@ impl Object {
     }
 
     /// Gives a name a value: in its place if the name is there, otherwise at the end. What it had before.
-    pub fn set(&mut self, name: &str, value: Value) -> Option<Value> {
-        if let Some(at) = self.find(name) {
-            return Some(mem::replace(&mut self.members[at].value, value));
-        }
-        self.members.push(Member { name: Text::new(name), value });
-        let at = self.members.len() - 1;
+    pub fn set(&mut self, name: &str, value: Value) -> Value {
+        mem::replace(self.slot(name), value)
+    }
+
+    /// The place of a name's value: that of null at the end if the name is new.
+    #[inline]
+    pub fn slot(&mut self, name: &str) -> &mut Value {
+        let at = self.find(name).unwrap_or_else(|| self.push(name));
+        &mut self.members[at].value
+    }
+
+    /// Adds a member whose name is new; its place.
+    fn push(&mut self, name: &str) -> usize {
+        let at = self.members.len();
+        self.members.push(Member { name: Text::new(name), value: Value::Null });
         match &mut self.index {
             Some(index) if index.has_room(at + 1) => index.add(hash_of(name.as_bytes()), at),
             None if at < PLAIN_MAX => {}
             _ => self.index = Some(Index::of(&self.members, self.members.capacity())),
         }
-        None
+        at
     }
 
     /// Takes the member at a place out; the others keep their order.
@@ -84,9 +93,10 @@ impl Object {
     }
 
     /// Takes the members at `places` out, which ascend.
-    pub fn remove_all(&mut self, places: &[usize]) {
-        super::remove_places(&mut self.members, places);
+    pub fn remove_all(&mut self, places: &[usize]) -> Vec<Member> {
+        let gone = super::remove_places(&mut self.members, places);
         self.index = (self.members.len() > PLAIN_MAX).then(|| Index::of(&self.members, self.members.len()));
+        gone
     }
 
     /// Bytes of heap that it keeps besides what its members do.

@@ -8,12 +8,30 @@ use simd_json::{Buffers, INPUT_PADDING, Node, StaticNode, Tape, fill_tape_padded
 use super::explain::explain;
 use super::{DEPTH_MAX, Object, Text, Value};
 
-/// Bytes of a text up to which a thread keeps its buffers for the next one.
-const KEPT_MAX: usize = 64 << 10;
+/// Bytes of a text up to which a thread keeps its room for the next one: fresh memory costs as much as parsing.
+const KEPT_MAX: usize = 5 << 18;
+/// Nodes of a tape up to which it is kept.
+const KEPT_NODES: usize = 1 << 17;
 
 thread_local! {
-    /// The buffers of this thread, once it has parsed a short text.
-    static BUFFERS: RefCell<Option<Buffers>> = const { RefCell::new(None) };
+    /// The room of this thread, once it has parsed a text.
+    static KEPT: RefCell<Option<Room>> = const { RefCell::new(None) };
+}
+
+/// What parsing needs besides the text.
+struct Room {
+    /// The text, with the padding that the parser reads beyond its end.
+    padded: Vec<u8>,
+    buffers: Buffers,
+    tape: Tape<'static>,
+}
+
+impl Default for Room {
+    fn default() -> Room {
+        // The parser counts the document itself as a level.
+        let buffers = Buffers::with_max_depth(0, DEPTH_MAX + 1);
+        Room { padded: Vec::new(), buffers, tape: Tape(Vec::new()) }
+    }
 }
 
 /// What a text says.
@@ -28,31 +46,31 @@ pub struct Parsed {
 /// Reads a text. The error says what is wrong with it and where, in the words of serde_json, as RedisJSON's clients see
 /// them.
 pub fn parse(text: &[u8]) -> Result<Parsed, String> {
-    let mut padded = Vec::with_capacity(text.len() + INPUT_PADDING);
-    padded.extend_from_slice(text);
-    padded.resize(text.len() + INPUT_PADDING, 0);
-    let parsed = if text.len() <= KEPT_MAX {
-        BUFFERS.with_borrow_mut(|kept| {
-            read(&mut padded, text.len(), kept.get_or_insert_with(|| buffers(KEPT_MAX)))
-        })
-    } else {
-        read(&mut padded, text.len(), &mut buffers(text.len()))
-    };
+    let mut room = KEPT.take().unwrap_or_default();
+    let parsed = read(text, &mut room);
+    if text.len() <= KEPT_MAX {
+        if room.tape.0.capacity() > KEPT_NODES {
+            room.tape = Tape(Vec::new());
+        }
+        KEPT.set(Some(room));
+    }
     parsed.ok_or_else(|| explain(text))
 }
 
-fn buffers(length: usize) -> Buffers {
-    // The parser counts the document itself as a level.
-    Buffers::with_max_depth(length, DEPTH_MAX + 1)
-}
-
-/// Reads the first `length` bytes, which padding follows; nothing if they are no JSON.
-fn read(padded: &mut [u8], length: usize, buffers: &mut Buffers) -> Option<Parsed> {
-    let mut tape = Tape(Vec::new());
-    fill_tape_padded(padded, length, buffers, &mut tape).ok()?;
-    let mut builder = Builder { nodes: tape.0.iter(), deepest: 0 };
-    let value = builder.value(0)?;
-    Some(Parsed { value, depth: builder.deepest })
+/// Nothing if the text is no JSON.
+fn read(text: &[u8], room: &mut Room) -> Option<Parsed> {
+    let Room { padded, buffers, tape } = room;
+    padded.clear();
+    padded.reserve(text.len() + INPUT_PADDING);
+    padded.extend_from_slice(text);
+    padded.resize(text.len() + INPUT_PADDING, 0);
+    let mut filled = std::mem::replace(tape, Tape(Vec::new())).reset();
+    let is_json = fill_tape_padded(padded, text.len(), buffers, &mut filled).is_ok();
+    let mut builder = Builder { nodes: filled.0.iter(), deepest: 0 };
+    let value = if is_json { builder.document() } else { None };
+    let deepest = builder.deepest;
+    *tape = filled.reset();
+    Some(Parsed { value: value?, depth: deepest })
 }
 
 /// Makes values of a tape.
@@ -61,38 +79,60 @@ struct Builder<'t, 'i> {
     deepest: usize,
 }
 
-impl Builder<'_, '_> {
-    /// The next value, which `level` others contain.
-    fn value(&mut self, level: usize) -> Option<Value> {
-        Some(match *self.nodes.next()? {
-            Node::Static(StaticNode::Null) => Value::Null,
-            Node::Static(StaticNode::Bool(truth)) => Value::Bool(truth),
-            Node::Static(StaticNode::I64(int)) => Value::Int(int),
-            Node::Static(StaticNode::U64(int)) => i64::try_from(int).map_or(Value::Unsigned(int), Value::Int),
-            Node::Static(StaticNode::F64(float)) => Value::Float(float),
-            Node::String(text) => Value::Text(Text::new(text)),
+impl<'i> Builder<'_, 'i> {
+    /// The document.
+    fn document(&mut self) -> Option<Value> {
+        let mut root = Value::Null;
+        let node = *self.nodes.next()?;
+        self.place(node, 0, |value| root = value)?;
+        Some(root)
+    }
+
+    /// Hands the value that begins with `node`, and which `level` others contain, to `put`. Every kind of value is made
+    /// where it is put: to make it first and then move it costs more than all the rest.
+    #[inline(always)]
+    fn place(&mut self, node: Node<'i>, level: usize, put: impl FnOnce(Value)) -> Option<()> {
+        match node {
+            Node::Static(StaticNode::Null) => put(Value::Null),
+            Node::Static(StaticNode::Bool(truth)) => put(Value::Bool(truth)),
+            Node::Static(StaticNode::I64(int)) => put(Value::Int(int)),
+            Node::Static(StaticNode::U64(int)) => match i64::try_from(int) {
+                Ok(int) => put(Value::Int(int)),
+                Err(_) => put(Value::Unsigned(int)),
+            },
+            Node::Static(StaticNode::F64(float)) => put(Value::Float(float)),
+            Node::String(text) => put(Value::Text(Text::new(text))),
             Node::Array { len, .. } => {
-                self.enter(level)?;
-                let mut items = Vec::with_capacity(len);
-                for _ in 0..len {
-                    items.push(self.value(level + 1)?);
-                }
-                Value::Array(Box::new(items))
+                let items = self.array(len, level)?;
+                put(Value::Array(items));
             }
             Node::Object { len, .. } => {
-                self.enter(level)?;
-                Value::Object(Box::new(self.object(len, level + 1)?))
+                let object = self.object(len, level)?;
+                put(Value::Object(object));
             }
-        })
+        }
+        Some(())
+    }
+
+    fn array(&mut self, len: usize, level: usize) -> Option<Box<Vec<Value>>> {
+        self.enter(level)?;
+        let mut items = Vec::with_capacity(len);
+        for _ in 0..len {
+            let node = *self.nodes.next()?;
+            self.place(node, level + 1, |value| items.push(value))?;
+        }
+        Some(Box::new(items))
     }
 
     /// Of a name that comes several times the last value counts.
-    fn object(&mut self, len: usize, level: usize) -> Option<Object> {
-        let mut object = Object::with_capacity(len);
+    fn object(&mut self, len: usize, level: usize) -> Option<Box<Object>> {
+        self.enter(level)?;
+        let mut object = Box::new(Object::with_capacity(len));
         for _ in 0..len {
             let Some(Node::String(name)) = self.nodes.next() else { return None };
-            let value = self.value(level)?;
-            object.set(name, value);
+            let slot = object.slot(name);
+            let node = *self.nodes.next()?;
+            self.place(node, level + 1, |value| *slot = value)?;
         }
         Some(object)
     }

@@ -1,7 +1,9 @@
 //! INFO: the state of the server as lines of `name:value` in sections.
 
 mod sections;
-mod system;
+pub(super) mod system;
+
+pub(in crate::command) use system::resident;
 
 use std::fmt::{Display, Write};
 
