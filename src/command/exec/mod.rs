@@ -349,7 +349,7 @@ impl Worker {
     // -- running ------------------------------------------------------------------------------------------------
 
     /// Runs a command, and counts it and its time.
-    #[inline]
+    #[inline(always)]
     fn run_counted(
         &mut self,
         run: &Run<'_>,

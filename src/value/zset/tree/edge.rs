@@ -1,5 +1,7 @@
 //! Places between slots, by which the tree is searched.
 
+use std::ops::Range;
+
 use crate::value::zset::entry::Entry;
 
 /// A place in the order of slots: some are before it, all others are not.
@@ -49,14 +51,13 @@ pub struct SlotEdge<'a> {
 impl Edge for SlotEdge<'_> {
     #[inline]
     fn split(&self, scores: &[f64], entries: &[Entry]) -> usize {
-        let low = scores.partition_point(|score| *score < self.score);
-        if scores.get(low).is_none_or(|score| *score != self.score) {
-            return low;
+        let equal = equal(scores, self.score);
+        if equal.is_empty() {
+            return equal.start;
         }
         // Members are compared only where scores are equal: each is a cache line of its own.
-        let ties = ties(&scores[low..]);
         let by_member = LexEdge { member: self.member, behind: self.behind };
-        low + by_member.split(&scores[low..low + ties], &entries[low..low + ties])
+        equal.start + by_member.split(&scores[equal.clone()], &entries[equal])
     }
 
     fn is_behind(&self, score: f64, member: &[u8]) -> bool {
@@ -65,13 +66,18 @@ impl Edge for SlotEdge<'_> {
     }
 }
 
-/// How many scores equal the first one. Few do.
+/// Where this score stands among scores in order: nowhere, once, or in a row.
 #[inline]
-fn ties(scores: &[f64]) -> usize {
-    match scores {
-        [first, second, ..] if first == second => scores.partition_point(|score| score == first),
-        _ => 1,
-    }
+fn equal(scores: &[f64], score: f64) -> Range<usize> {
+    let low = scores.partition_point(|other| *other < score);
+    let count = match &scores[low..] {
+        [first, second, ..] if *first == score && *second == score => {
+            scores[low..].partition_point(|other| *other == score)
+        }
+        [first, ..] => usize::from(*first == score),
+        [] => 0,
+    };
+    low..low + count
 }
 
 /// Behind the slot of an entry that is in the tree.
@@ -86,18 +92,13 @@ pub(super) struct EntryEdge {
 impl Edge for EntryEdge {
     #[inline]
     fn split(&self, scores: &[f64], entries: &[Entry]) -> usize {
-        let low = scores.partition_point(|score| *score < self.score);
-        if scores.get(low).is_none_or(|score| *score != self.score) {
-            return low;
-        }
-        let ties = ties(&scores[low..]);
-        let equal = &entries[low..low + ties];
+        let equal = equal(scores, self.score);
         // An entry is known by its address, which spares the lines of the others.
-        if let Some(at) = equal.iter().position(|entry| *entry == self.entry) {
-            return low + at + 1;
+        if let Some(at) = entries[equal.clone()].iter().position(|entry| *entry == self.entry) {
+            return equal.start + at + 1;
         }
         let by_member = LexEdge { member: self.entry.member(), behind: true };
-        low + by_member.split(&scores[low..low + ties], equal)
+        equal.start + by_member.split(&scores[equal.clone()], &entries[equal])
     }
 
     fn is_behind(&self, score: f64, member: &[u8]) -> bool {
