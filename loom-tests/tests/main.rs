@@ -4,6 +4,7 @@ mod gate;
 mod hyperloglog;
 mod latch;
 mod observe;
+mod readers;
 mod slot;
 mod table;
 mod world;

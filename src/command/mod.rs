@@ -21,6 +21,7 @@ pub mod key;
 pub mod keys;
 pub mod latency;
 pub mod list;
+pub mod metrics;
 pub mod nested;
 pub mod notify;
 pub mod pause;

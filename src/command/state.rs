@@ -62,6 +62,8 @@ pub struct Server {
     pub script_pool: script::Pool,
     /// The libraries of functions.
     pub functions: Functions,
+    /// Whether the housekeeping of every tenth of a second happens; DEBUG PAUSE-CRON switches it off.
+    pub keeps_house: AtomicBool,
     /// Whether keys that fell due are looked for; DEBUG SET-ACTIVE-EXPIRE switches it off. Reads find them anyway.
     pub active_expiry: AtomicBool,
     /// Whether the buffers of silent clients are freed; DEBUG REPLYBUFFER RESIZING switches it off.
@@ -131,6 +133,7 @@ impl Server {
             scripts: Scripts::new(lanes),
             script_pool: script::Pool::default(),
             functions: Functions::default(),
+            keeps_house: AtomicBool::new(true),
             active_expiry: AtomicBool::new(true),
             frees_buffers: AtomicBool::new(true),
             shortage: Shortage::default(),

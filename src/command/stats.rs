@@ -44,6 +44,8 @@ pub(super) struct Lane {
     latencies: Box<[Histogram]>,
     /// Commands of finished batches.
     processed: AtomicU64,
+    /// Times that a command met something closed, and waited.
+    gate_waits: AtomicU64,
     /// Errors by their code. Nobody but INFO ever contends for it.
     errors: Mutex<BTreeMap<String, u64>>,
 }
@@ -70,6 +72,8 @@ pub struct Sums {
     pub latencies: Vec<Distribution>,
     /// By the error's code.
     pub errors: BTreeMap<String, u64>,
+    /// Times that a command met something closed, and waited.
+    pub gate_waits: u64,
     /// What happened to keys.
     pub keys: Totals,
     /// Connections that were accepted, also those that were refused after it.
@@ -148,6 +152,7 @@ impl Lane {
             commands: registry().numbered().iter().map(|_| Counts::default()).collect(),
             latencies: registry().numbered().iter().map(|_| Histogram::default()).collect(),
             processed: AtomicU64::new(0),
+            gate_waits: AtomicU64::new(0),
             errors: Mutex::default(),
         }
     }
@@ -193,6 +198,12 @@ impl Lane {
         // A client can make up codes of its own, by DEBUG ERROR: their number is bounded.
         let code = if errors.len() < ERROR_CODES { &*code } else { OTHER_CODES };
         *errors.entry(code.to_string()).or_default() += 1;
+    }
+
+    /// Counts that a command waits for something closed.
+    #[cold]
+    pub(super) fn waited(&self) {
+        bump(&self.gate_waits, 1);
     }
 
     /// Counts the commands of a batch for the momentary rate.
@@ -257,6 +268,7 @@ impl Sums {
             self.errors.entry(code.clone()).and_modify(|now| *now -= then);
         }
         self.errors.retain(|_, count| *count != 0);
+        self.gate_waits -= base.gate_waits;
         self.keys = self.keys.since(&base.keys);
         self.connections -= base.connections;
         self.rejected_connections -= base.rejected_connections;
@@ -285,6 +297,7 @@ impl Server {
             commands: vec![Counts::default(); registry().numbered().len()],
             latencies: vec![Distribution::default(); registry().numbered().len()],
             errors: BTreeMap::new(),
+            gate_waits: self.stats.lanes.iter().map(|lane| lane.gate_waits.load(Ordering::Relaxed)).sum(),
             keys: self.keyspace.stats(),
             connections: self.total_connections_received.load(Ordering::Relaxed),
             rejected_connections: self.rejected_connections.load(Ordering::Relaxed),

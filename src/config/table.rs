@@ -182,6 +182,7 @@ pub static DIRECTIVES: &[Directive] = &[
         BufferLimits,
         "normal 0 0 0 slave 268435456 67108864 60 pubsub 33554432 8388608 60",
     ),
+    read("metrics-port", PORT, "0").fixed(),
     later("protected-mode", Bool, "yes"),
     later("bind-source-addr", TEXT, ""),
     later("unixsocket", TEXT, "").fixed(),

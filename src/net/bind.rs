@@ -15,7 +15,11 @@ use crate::log_warning;
 /// # Errors
 /// Whatever kept an address that is not optional from being listened on.
 pub(super) fn listen_all(config: &Config) -> io::Result<Vec<TcpListener>> {
-    let port = config.number("port") as u16;
+    listen_on(config, config.number("port") as u16)
+}
+
+/// [`listen_all`] on another port; port 0 is no port.
+pub(super) fn listen_on(config: &Config, port: u16) -> io::Result<Vec<TcpListener>> {
     let mut listening = Vec::new();
     for word in config.words("bind").iter().filter(|_| port != 0) {
         let word = String::from_utf8_lossy(word);

@@ -13,6 +13,7 @@
 //! | `expiry` | the worker's share of active expiry |
 //! | `pressure` | holding commands back while unlinked values pile up, or while memory is short |
 //! | `hangup` | noticing that a client that waits is gone |
+//! | `web` | metrics, the live page and the flame graph |
 
 mod accept;
 mod bind;
@@ -25,6 +26,7 @@ mod oom;
 mod pressure;
 mod seats;
 mod serve;
+mod web;
 mod worker;
 
 pub use serve::serve;

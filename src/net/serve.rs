@@ -8,7 +8,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::accept::Acceptor;
 use super::worker::Handle;
-use super::{bind, files, oom};
+use super::{bind, files, oom, web};
 use crate::command::room;
 use crate::command::state::Server;
 use crate::config::{Config, reason};
@@ -49,6 +49,8 @@ async fn run(server: Arc<Server>) -> Result<(), String> {
     }
     obey_limits(&server);
     let workers = start_workers(&server).map_err(|error| reason(&error))?;
+    let metrics = config.number("metrics-port");
+    web::start(&server).map_err(|_| format!("Failed listening on port {metrics} (metrics), aborting."))?;
     // As in Redis, a score that cannot be set is no reason not to serve: the log has it.
     let _ = oom::obey(config);
     let pid_file = PidFile::write(&config.text("pidfile"));

@@ -189,6 +189,9 @@ fn for_ever<F: Future<Output = ()> + 'static>(work: impl Fn() -> F + 'static) {
 
 /// What diagnosis and tracking need now and then.
 fn look_after_diagnosis(server: &Server) {
+    if !server.keeps_house.load(Ordering::Relaxed) {
+        return;
+    }
     let live = server.config.live();
     server.diagnosis.hotkeys.tick();
     server.diagnosis.look(&server.hub);

@@ -226,6 +226,9 @@ impl Client {
         seen.watched.store(watched as u32, Ordering::Relaxed);
         let heard = self.subscriptions.as_ref().map_or(0, |of| of.memory());
         seen.name_memory.store(names + heard, Ordering::Relaxed);
+        if let Some(tracker) = &self.tracker {
+            seen.redirect.store(tracker.redirect(), Ordering::Relaxed);
+        }
         if let Some(multi) = &self.multi {
             seen.queued.store(multi.len(), Ordering::Relaxed);
             seen.queued_memory.store(multi.memory(), Ordering::Relaxed);
@@ -257,6 +260,7 @@ impl Client {
         let tracking = self.tracking();
         marks.set(Marks::TRACKS, tracking.contains(Modes::ON));
         marks.set(Marks::TRACKS_ALL, tracking.contains(Modes::BCAST));
+        marks.set(Marks::BROKEN, tracking.contains(Modes::BROKEN));
         marks
     }
 }

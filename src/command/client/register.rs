@@ -49,6 +49,8 @@ bitflags! {
         const TRACKS = 1 << 9;
         /// It has said `CLIENT TRACKING ON BCAST`.
         const TRACKS_ALL = 1 << 10;
+        /// The client that was to get what it tracks is gone.
+        const BROKEN = 1 << 11;
     }
 }
 
@@ -89,6 +91,8 @@ pub struct Seen {
     pub marks: AtomicU32,
     /// Watched keys.
     pub watched: AtomicU32,
+    /// The number of the client that is told of what it tracks; of no meaning without [`Marks::TRACKS`].
+    pub redirect: AtomicU64,
     /// Commands queued since MULTI; of no meaning without [`Marks::MULTI`].
     pub queued: AtomicUsize,
     /// Bytes of them; of no meaning without [`Marks::MULTI`].
@@ -141,6 +145,7 @@ impl Shared {
             command: AtomicU32::new(u32::from(NO_COMMAND)),
             marks: AtomicU32::new(0),
             watched: AtomicU32::new(0),
+            redirect: AtomicU64::new(0),
             queued: AtomicUsize::new(0),
             queued_memory: AtomicUsize::new(0),
             subscriptions: Default::default(),

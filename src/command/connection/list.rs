@@ -105,12 +105,13 @@ fn append_activity(text: &mut Vec<u8>, client: &Shared, now: u64) {
 }
 
 fn flags(marks: Marks) -> String {
-    const LETTERS: [(Marks, char); 10] = [
+    const LETTERS: [(Marks, char); 11] = [
         (Marks::MONITORS, 'O'),
         (Marks::LISTENS, 'P'),
         (Marks::MULTI, 'x'),
         (Marks::BLOCKED, 'b'),
         (Marks::TRACKS, 't'),
+        (Marks::BROKEN, 'R'),
         (Marks::TRACKS_ALL, 'B'),
         (Marks::DIRTY, 'd'),
         (Marks::CLOSING, 'c'),
@@ -145,5 +146,9 @@ fn append_protocol(text: &mut Vec<u8>, client: &Shared) {
     // Redis 7.2 has no such field; 7.4 has it, further in front.
     let watched = client.seen.watched.load(Ordering::Relaxed);
     let user = String::from_utf8_lossy(DEFAULT_USER);
-    let _ = write!(text, " cmd={command} user={user} redir=-1 resp={resp} watch={watched}");
+    let redirect = match client.marks().contains(Marks::TRACKS) {
+        true => client.seen.redirect.load(Ordering::Relaxed) as i64,
+        false => -1,
+    };
+    let _ = write!(text, " cmd={command} user={user} redir={redirect} resp={resp} watch={watched}");
 }

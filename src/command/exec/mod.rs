@@ -26,14 +26,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::blocking;
 use super::client::Client;
-use super::diagnosis::{Seen, Source};
 use super::footprint::Footprint;
 use super::nested::Call;
 use super::room::Room;
 use super::script;
-use super::state::{Server, unix_ms};
+use super::state::Server;
 use super::table::{Command, Flags, registry};
-use super::ticks::ticks;
 use super::{container, error};
 use crate::keyspace::Access;
 use crate::keyspace::bucket::Bucket;
@@ -273,7 +271,10 @@ impl Worker {
                 };
                 match outcome {
                     Ok(()) => {}
-                    Err(Wait::Closed(closed)) => return Progress::Closed(place.at, closed),
+                    Err(Wait::Closed(closed)) => {
+                        run.counters.waited();
+                        return Progress::Closed(place.at, closed);
+                    }
                     Err(Wait::Paused) => return Progress::Paused(place.at),
                     Err(Wait::Memory) => return Progress::Memory(place.at),
                     Err(Wait::Blocked) => return Progress::Blocked(place.at),
@@ -524,30 +525,6 @@ impl Worker {
         let guard = pin();
         collect_if_due(&guard);
         blocking::run_again(server, &guard, self.lane, waiter)
-    }
-
-    /// Answers the command whose wait is over; the client goes on with the one behind it.
-    #[cold]
-    pub fn finish_wait(&mut self, server: &Server, client: &mut Client, out: &mut Output) {
-        let Some(waiter) = client.waiting.take() else { return };
-        let (mark, call) = (out.checkpoint(), waiter.call());
-        let id = call.id;
-        let muted = !client.replies.on();
-        waiter.answer(client, out);
-        let ticks = ticks().saturating_sub(waiter.began);
-        let counters = server.stats.lane(self.lane);
-        counters.called(id);
-        counters.took(id, ticks, server.config.live().latency_tracking());
-        counters.processed(1);
-        let (source, bytes) = (Source::Client(client), out.since(mark) as u64);
-        server.diagnosis.judge(&server.config, &Seen { source, db: client.db, call: &call, ticks, bytes });
-        if out.has_error() {
-            counters.failed(id, out.take_error().unwrap_or_default());
-        }
-        if muted && client.replies.end() {
-            out.rollback(mark);
-        }
-        client.publish(unix_ms());
     }
 }
 

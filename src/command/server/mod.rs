@@ -9,6 +9,8 @@ pub(in crate::command) mod memory;
 mod small;
 mod syntax;
 
+pub(in crate::command) use info::resident;
+
 use crate::command::table::{Categories, Command, Flags};
 
 const NONE: Categories = Categories::empty();

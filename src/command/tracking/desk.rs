@@ -130,11 +130,10 @@ impl Tracking {
 
     /// A database was emptied: what anybody has read of any is no longer true. Everything is closed.
     pub(in crate::command) fn flushed(&self, keyspace: &Keyspace) {
-        if self.is_empty() {
-            return;
+        if !self.is_empty() {
+            let all: Vec<Arc<Tracker>> = self.trackers().values().cloned().collect();
+            all.iter().for_each(|tracker| self.tell(tracker, What::Everything));
         }
-        let all: Vec<Arc<Tracker>> = self.trackers().values().cloned().collect();
-        all.iter().for_each(|tracker| self.tell(tracker, What::Everything));
         keyspace.readers.clear(&keyspace.gate);
     }
 

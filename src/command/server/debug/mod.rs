@@ -29,6 +29,7 @@ pub(super) fn debug(ctx: &mut Ctx<'_>) {
     match (ctx.arg(1).to_ascii_lowercase().as_slice(), ctx.args.len()) {
         (b"sleep", 3) => sleep(ctx),
         (b"set-active-expire", 3) => set_active_expire(ctx),
+        (b"pause-cron", 3) => pause_cron(ctx),
         (b"replybuffer", 4) => reply_buffers(ctx),
         (b"set-disable-deny-scripts", 3) => set_disable_deny_scripts(ctx),
         (b"panic", 2) => panic!("DEBUG PANIC was called"),
@@ -73,6 +74,13 @@ fn sleep(ctx: &mut Ctx<'_>) {
 fn set_active_expire(ctx: &mut Ctx<'_>) {
     let on = parse_i64(ctx.arg(2)).unwrap_or(0) != 0;
     ctx.server.active_expiry.store(on, Ordering::Relaxed);
+    ctx.reply.ok();
+}
+
+/// Whether work rests that waits for no command. What is no number counts as zero.
+fn pause_cron(ctx: &mut Ctx<'_>) {
+    let pause = parse_i64(ctx.arg(2)).unwrap_or(0) != 0;
+    ctx.server.keeps_house.store(!pause, Ordering::Relaxed);
     ctx.reply.ok();
 }
 
@@ -154,6 +162,8 @@ fn help(ctx: &mut Ctx<'_>) {
             "    Describe how the value of <key> is held.",
             "PANIC",
             "    Panic inside the command: its client gets an error and is disconnected.",
+            "PAUSE-CRON <0|1>",
+            "    Stop the work that waits for no command, or go on with it.",
             "POPULATE <count> [<prefix>] [<size>]",
             "    Create <count> strings named <prefix>:<number> (prefix 'key' if not given).",
             "PROTOCOL <type>",

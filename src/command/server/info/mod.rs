@@ -3,6 +3,8 @@
 mod sections;
 pub(super) mod system;
 
+pub(in crate::command) use system::resident;
+
 use std::fmt::{Display, Write};
 
 use crate::command::state::Server;
