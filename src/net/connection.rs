@@ -13,13 +13,13 @@ use std::task::Poll;
 use std::time::Duration;
 
 use bytes::{Buf, BufMut, buf::Limit};
-use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendFlags};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, Interest};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 
+use super::hangup::hung_up;
 use super::seats::{self, Buffers, Manner, Taken};
 use super::worker::Local;
 use super::{mail, pressure};
@@ -43,8 +43,6 @@ const LANE_LOOK: Duration = Duration::from_millis(1);
 const LINGER: Duration = Duration::from_millis(100);
 /// How long a client that waits for data keeps its buffers.
 const KEEP_BUFFERS: Duration = Duration::from_secs(1);
-/// Rest between looks whether a client is gone that sent more behind a command that waits.
-const ASK_AGAIN: Duration = Duration::from_millis(100);
 /// How long a client waits for something closed before it looks whether a script is to blame.
 const BUSY_LOOK: Duration = Duration::from_millis(50);
 /// Bytes that are thrown away at most.
@@ -526,36 +524,6 @@ async fn sleep_until(at: Option<Instant>) {
         Some(at) => tokio::time::sleep_until(at).await,
         None => std::future::pending().await,
     }
-}
-
-/// Sleeps until the other end has closed its side. What it sent before that stays where it is.
-async fn hung_up(stream: &TcpStream) {
-    loop {
-        let Ok(ready) = stream.ready(Interest::READABLE).await else { return };
-        if ready.is_read_closed() {
-            return;
-        }
-        let peeked = stream.try_io(Interest::READABLE, || {
-            Ok(rustix::net::recv(stream, &mut [0; 1], RecvFlags::PEEK | RecvFlags::DONTWAIT)?.1)
-        });
-        match peeked {
-            Ok(0) => return,
-            Ok(_) => break,
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            Err(_) => return,
-        }
-    }
-    // Behind unread bytes the end is not to be read, and the poller has nothing new to say: it has to be asked for.
-    while !has_hung_up(stream) {
-        tokio::time::sleep(ASK_AGAIN).await;
-    }
-}
-
-fn has_hung_up(stream: &TcpStream) -> bool {
-    let mut asked = [PollFd::new(stream, PollFlags::RDHUP)];
-    let now = Timespec { tv_sec: 0, tv_nsec: 0 };
-    // A poll that fails knows nothing; the next one may.
-    rustix::event::poll(&mut asked, Some(&now)).is_ok_and(|ready| ready != 0)
 }
 
 /// Sends what one plain send takes, if it takes anything and all is in one piece.

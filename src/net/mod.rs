@@ -11,14 +11,16 @@
 //! | `mail` | messages to clients that listen to channels |
 //! | `seats` | what the worker's background work sees of its connections: idle ones, slow readers |
 //! | `expiry` | the worker's share of active expiry |
+//! | `pressure` | holding commands back while unlinked values pile up, or while memory is short |
+//! | `hangup` | noticing that a client that waits is gone |
 //! | `web` | metrics, the live page and the flame graph |
-//! | `pressure` | holding commands back while unlinked values pile up |
 
 mod accept;
 mod bind;
 mod connection;
 mod expiry;
 mod files;
+mod hangup;
 mod mail;
 mod oom;
 mod pressure;

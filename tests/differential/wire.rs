@@ -45,11 +45,6 @@ impl Node {
         let mut pairs = self.parts().chunks_exact(2);
         pairs.find(|pair| pair[0].text() == name.as_bytes()).map(|pair| &pair[1])
     }
-
-    /// Whether it is this error, status or number.
-    pub fn is_line(&self, kind: u8) -> bool {
-        matches!(self, Node::Line(own, _) if *own == kind)
-    }
 }
 
 impl fmt::Display for Node {

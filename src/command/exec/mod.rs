@@ -34,9 +34,7 @@ use super::script;
 use super::state::{Server, unix_ms};
 use super::table::{Command, Flags, registry};
 use super::ticks::ticks;
-use super::tracking::{self, Own};
-use super::transaction::{self, Admission};
-use super::{container, error, pubsub};
+use super::{container, error};
 use crate::keyspace::Access;
 use crate::keyspace::bucket::Bucket;
 use crate::keyspace::entry::Entry;
@@ -528,6 +526,30 @@ impl Worker {
         collect_if_due(&guard);
         blocking::run_again(server, &guard, self.lane, waiter)
     }
+
+    /// Answers the command whose wait is over; the client goes on with the one behind it.
+    #[cold]
+    pub fn finish_wait(&mut self, server: &Server, client: &mut Client, out: &mut Output) {
+        let Some(waiter) = client.waiting.take() else { return };
+        let (mark, call) = (out.checkpoint(), waiter.call());
+        let id = call.id;
+        let muted = !client.replies.on();
+        waiter.answer(client, out);
+        let ticks = ticks().saturating_sub(waiter.began);
+        let counters = server.stats.lane(self.lane);
+        counters.called(id);
+        counters.took(id, ticks, server.config.live().latency_tracking());
+        counters.processed(1);
+        let (source, bytes) = (Source::Client(client), out.since(mark) as u64);
+        server.diagnosis.judge(&server.config, &Seen { source, db: client.db, call: &call, ticks, bytes });
+        if out.has_error() {
+            counters.failed(id, out.take_error().unwrap_or_default());
+        }
+        if muted && client.replies.end() {
+            out.rollback(mark);
+        }
+        client.publish(unix_ms());
+    }
 }
 
 impl Prepared {
@@ -539,7 +561,8 @@ impl Prepared {
     #[inline]
     fn again(&self, server: &Server, name: &[u8], args: Args<'_>) -> Option<Prepared> {
         let (_, command) = self.command?;
-        if command.only_key == 0 || !same(args.get(0)?, name) {
+        // A command of a container has its own name before its key, and the container's in front: that is not enough.
+        if command.only_key != 1 || !same(args.get(0)?, name) {
             return None;
         }
         let hash = server.keyspace.hasher.hash(args.get(command.only_key)?);

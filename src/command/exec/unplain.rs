@@ -1,13 +1,10 @@
-//! Clients that are not plain: those that mute replies, queue, listen, monitor or track, and those whose wait is over.
+//! Commands of clients that want no replies, queue behind MULTI, or listen to channels.
 
-use super::run::answer_unknown;
-use super::{Prepared, Run, Wait, Worker};
+use super::run::{Run, answer_unknown};
+use super::{Prepared, Wait, Worker};
 use crate::command::client::Client;
-use crate::command::diagnosis::{Seen, Source};
 use crate::command::pubsub;
-use crate::command::state::{Server, unix_ms};
 use crate::command::table::{Command, Flags};
-use crate::command::ticks::ticks;
 use crate::command::tracking::{self, Own};
 use crate::command::transaction::{self, Admission};
 use crate::keyspace::table::Table;
@@ -16,10 +13,11 @@ use crate::protocol::reply::{Output, Reply};
 
 /// The answer to commands on keys of a client that has said MONITOR.
 const MONITORS: &str = "ERR Replica can't interact with the keyspace";
+
 impl Worker {
     /// A command of a client that has said `CLIENT REPLY OFF` or `SKIP`, MULTI or MONITOR, listens to channels, or tracks.
     #[cold]
-    fn run_unplain(
+    pub(super) fn run_unplain(
         &mut self,
         run: &Run<'_>,
         table: &Table,
@@ -113,30 +111,6 @@ impl Worker {
             return Ok(());
         }
         self.run_counted(run, table, client, args, (prepared, (id, command)), out)
-    }
-
-    /// Answers the command whose wait is over; the client goes on with the one behind it.
-    #[cold]
-    pub fn finish_wait(&mut self, server: &Server, client: &mut Client, out: &mut Output) {
-        let Some(waiter) = client.waiting.take() else { return };
-        let (mark, call) = (out.checkpoint(), waiter.call());
-        let id = call.id;
-        let muted = !client.replies.on();
-        waiter.answer(client, out);
-        let ticks = ticks().saturating_sub(waiter.began);
-        let counters = server.stats.lane(self.lane);
-        counters.called(id);
-        counters.took(id, ticks, server.config.live().latency_tracking());
-        counters.processed(1);
-        let (source, bytes) = (Source::Client(client), out.since(mark) as u64);
-        server.diagnosis.judge(&server.config, &Seen { source, db: client.db, call: &call, ticks, bytes });
-        if out.has_error() {
-            counters.failed(id, out.take_error().unwrap_or_default());
-        }
-        if muted && client.replies.end() {
-            out.rollback(mark);
-        }
-        client.publish(unix_ms());
     }
 }
 

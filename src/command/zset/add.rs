@@ -25,6 +25,11 @@ pub(in crate::command) struct Options {
     incr: bool,
 }
 
+/// No score is as short as an option and begins with a letter but `inf` and `nan`.
+fn begins_like_an_option(word: &[u8]) -> bool {
+    word.first().is_some_and(u8::is_ascii_alphabetic)
+}
+
 /// What ZADD does with one member.
 #[derive(Clone, Copy, PartialEq)]
 enum Outcome {
@@ -59,8 +64,7 @@ impl Options {
     }
 
     fn take(&mut self, word: &[u8]) -> bool {
-        // No score is as short as an option and begins with a letter but `inf` and `nan`.
-        if !word.first().is_some_and(u8::is_ascii_alphabetic) {
+        if !begins_like_an_option(word) {
             return false;
         }
         let options: [(&[u8], &mut bool); 6] = [
@@ -139,6 +143,10 @@ impl Options {
 }
 
 pub(super) fn zadd(ctx: &mut Ctx<'_>) {
+    // Nearly always a single pair: with a score in front, there is no room for options.
+    if ctx.args.len() == 4 && !begins_like_an_option(ctx.arg(2)) {
+        return answering(ctx, |ctx| add(ctx, Options::default(), ctx.args.slice_from(2)));
+    }
     let (options, first) = Options::parse(ctx.args);
     answering(ctx, |ctx| {
         options.check(ctx.args.len() - first)?;

@@ -87,8 +87,14 @@ fn whole(digits: &[u8]) -> Option<f64> {
     let value = match digits.len() {
         1..8 => few(digits)?,
         8..=EXACT_DIGITS => {
-            let (high, low) = digits.split_last_chunk::<8>()?;
-            (if high.is_empty() { 0 } else { few(high)? }) * 100_000_000 + eight(*low)?
+            let (first, last) = (digits.first_chunk::<8>()?, digits.last_chunk::<8>()?);
+            // What the last eight leave of the first, as the end of eight digits that begin with zeros.
+            let missing = 8 * (16 - digits.len() as u32);
+            let high = match missing {
+                64 => ZEROS,
+                _ => u64::from_le_bytes(*first) << missing | ZEROS >> (64 - missing),
+            };
+            eight(high)?.wrapping_mul(100_000_000).wrapping_add(eight(u64::from_le_bytes(*last))?)
         }
         _ => return None,
     };
@@ -98,18 +104,24 @@ fn whole(digits: &[u8]) -> Option<f64> {
 /// The number that up to seven digits mean.
 #[inline]
 fn few(digits: &[u8]) -> Option<u64> {
-    digits.iter().try_fold(0, |value, byte| {
+    let mut value = 0u64;
+    for byte in digits {
         let digit = byte.wrapping_sub(b'0');
-        (digit <= 9).then_some(value * 10 + u64::from(digit))
-    })
+        if digit > 9 {
+            return None;
+        }
+        value = value.wrapping_mul(10).wrapping_add(u64::from(digit));
+    }
+    Some(value)
 }
 
-/// The number that eight digits mean: neighbours are added up to pairs, pairs to fours, and fours to the eight.
+/// Eight times '0'.
+const ZEROS: u64 = 0x3030_3030_3030_3030;
+
+/// The number that eight digits mean, the first in the lowest byte: neighbours are added up to pairs, pairs to fours, and fours to the eight.
 #[inline]
-fn eight(digits: [u8; 8]) -> Option<u64> {
-    const ZEROS: u64 = 0x3030_3030_3030_3030;
+fn eight(text: u64) -> Option<u64> {
     const UPPER: u64 = 0xf0f0_f0f0_f0f0_f0f0;
-    let text = u64::from_le_bytes(digits);
     // A digit has the upper half of '0', also with six added; no other byte has both.
     let is_digits = text & UPPER == ZEROS && text.wrapping_add(0x0606_0606_0606_0606) & UPPER == ZEROS;
     let ones = text.wrapping_sub(ZEROS);
