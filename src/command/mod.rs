@@ -22,6 +22,7 @@ pub mod list;
 pub mod nested;
 pub mod notify;
 pub mod pause;
+pub mod persist;
 pub mod pubsub;
 pub mod rdb;
 pub mod script;
@@ -54,6 +55,7 @@ pub(crate) const FAMILIES: &[&[Command]] = &[
     key::COMMANDS,
     expire::COMMANDS,
     rdb::COMMANDS,
+    persist::COMMANDS,
     set::COMMANDS,
     sort::COMMANDS,
     bitmap::COMMANDS,

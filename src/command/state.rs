@@ -9,6 +9,7 @@ use super::blocking::Queues;
 use super::client::Clients;
 use super::notify;
 use super::pause::Pause;
+use super::persist::Persist;
 use super::pubsub::Hub;
 use super::script::{self, Functions, Scripts};
 use super::stats::Stats;
@@ -55,6 +56,8 @@ pub struct Server {
     pub script_pool: script::Pool,
     /// The libraries of functions.
     pub functions: Functions,
+    /// Saving and loading.
+    pub persist: Persist,
     /// Whether keys that fell due are looked for; DEBUG SET-ACTIVE-EXPIRE switches it off. Reads find them anyway.
     pub active_expiry: AtomicBool,
 }
@@ -89,7 +92,7 @@ impl Server {
     /// A server with empty databases.
     pub fn new(config: Arc<Config>, workers: usize) -> Server {
         super::ticks::start();
-        let lanes = workers + script::THREADS;
+        let lanes = workers + script::THREADS + 1;
         let databases = config.number("databases") as usize;
         let hub = Arc::new(Hub::new(workers));
         let keyspace = Keyspace::new(databases, lanes, unix_ms());
@@ -113,8 +116,14 @@ impl Server {
             scripts: Scripts::new(lanes),
             script_pool: script::Pool::default(),
             functions: Functions::default(),
+            persist: Persist::default(),
             active_expiry: AtomicBool::new(true),
         }
+    }
+
+    /// The lane of the thread that saves: the last one.
+    pub(super) fn saver_lane(&self) -> usize {
+        self.workers + script::THREADS
     }
 }
 

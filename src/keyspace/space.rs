@@ -259,6 +259,7 @@ impl<'g> Space<'g> {
     /// Sets the key, whatever it held.
     #[inline]
     pub fn set(&self, key: Key<'_>, new: OwnedWord) {
+        self.keep_old(&key);
         let mut new = Some(new);
         loop {
             let Some(entry) = self.entry(&key) else {
@@ -304,6 +305,7 @@ impl<'g> Space<'g> {
         thaw: bool,
         mut change: impl FnMut(Option<&Live<'_>>) -> Change<R>,
     ) -> R {
+        self.keep_old(&key);
         loop {
             let attempt = match self.entry(&key) {
                 None => self.update_absent(&key, &mut change),
@@ -435,6 +437,7 @@ impl<'g> Space<'g> {
 
     /// Ends the key; whether it was there.
     pub fn delete(&self, key: Key<'_>) -> bool {
+        self.keep_old(&key);
         while let Some(entry) = self.entry(&key) {
             let word = entry.load();
             if word.is_dead() {
@@ -470,6 +473,7 @@ impl<'g> Space<'g> {
     }
 
     fn refine_announced(&self, key: Key<'_>, seen: &Live<'_>, new: OwnedWord) {
+        self.keep_old(&key);
         if !seen.word.is_node() && seen.entry.swap(seen.word, new.word()) == Swap::Done {
             self.replaced(key.bytes, seen.word, new.into_word());
         }
@@ -480,6 +484,7 @@ impl<'g> Space<'g> {
     /// Tells those who want to hear of it that the key was changed: every change calls this, after it was made.
     #[inline]
     pub fn changed(&self, key: &[u8]) {
+        self.keyspace.lane_stats(self.lane).changed(1);
         if let Some(trace) = self.trace {
             trace.changed(self.keyspace, self.db, key);
         }
@@ -494,6 +499,22 @@ impl<'g> Space<'g> {
                 // SAFETY: another thread may have ended it already, but the guard keeps it readable.
                 self.count_deadlines(NO_EXPIRY, unsafe { word.expire_at() });
                 self.changed(key.bytes);
+                Ok(())
+            }
+            // SAFETY: the table did not take the word.
+            Insert::Exists(_) => Err(unsafe { OwnedWord::from_word(word) }),
+        }
+    }
+
+    /// Adds an absent key with this access clock, for who fills the keyspace before anybody may use it: nothing is
+    /// counted as a change. The word comes back if the key is there.
+    pub fn fill(&self, key: &Key<'_>, new: OwnedWord, clock: u32) -> Result<(), OwnedWord> {
+        let word = new.into_word();
+        match self.table.insert(key.hash, key.bytes, word, clock, self.guard) {
+            Insert::Inserted(_) => {
+                self.table.count(self.lane, 1);
+                // SAFETY: as in `insert`.
+                self.count_deadlines(NO_EXPIRY, unsafe { word.expire_at() });
                 Ok(())
             }
             // SAFETY: the table did not take the word.

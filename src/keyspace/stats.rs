@@ -8,6 +8,7 @@ pub struct LaneStats {
     hits: AtomicU64,
     misses: AtomicU64,
     expired: AtomicU64,
+    changed: AtomicU64,
 }
 
 /// Sums over lanes.
@@ -19,11 +20,18 @@ pub struct Totals {
     pub misses: u64,
     /// Keys that ended by their deadline.
     pub expired: u64,
+    /// Changes of keys.
+    pub changed: u64,
 }
 
 #[inline]
 fn bump(counter: &AtomicU64) {
-    counter.store(counter.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+    add(counter, 1);
+}
+
+#[inline]
+fn add(counter: &AtomicU64, count: u64) {
+    counter.store(counter.load(Ordering::Relaxed) + count, Ordering::Relaxed);
 }
 
 impl LaneStats {
@@ -41,6 +49,14 @@ impl LaneStats {
     pub(super) fn expired(&self) {
         bump(&self.expired);
     }
+
+    /// Counts changes. The models leave it out: it would double the operations that they have to interleave.
+    #[inline]
+    pub(super) fn changed(&self, count: u64) {
+        if cfg!(not(sockudo_loom)) {
+            add(&self.changed, count);
+        }
+    }
 }
 
 impl Totals {
@@ -50,6 +66,7 @@ impl Totals {
             hits: self.hits - earlier.hits,
             misses: self.misses - earlier.misses,
             expired: self.expired - earlier.expired,
+            changed: self.changed - earlier.changed,
         }
     }
 
@@ -58,6 +75,7 @@ impl Totals {
             hits: sum.hits + lane.hits.load(Ordering::Relaxed),
             misses: sum.misses + lane.misses.load(Ordering::Relaxed),
             expired: sum.expired + lane.expired.load(Ordering::Relaxed),
+            changed: sum.changed + lane.changed.load(Ordering::Relaxed),
         })
     }
 }

@@ -5,10 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::oneshot::{Receiver, channel};
 
 use super::accept::Acceptor;
 use super::worker::Handle;
 use super::{bind, files, oom};
+use crate::command::persist::{self, Ending};
 use crate::command::state::Server;
 use crate::config::{Config, reason};
 use crate::{log_notice, log_warning};
@@ -56,13 +58,12 @@ async fn run(server: Arc<Server>) -> Result<(), String> {
     {
         let acceptor = Acceptor::new(&server, &workers, listening);
         let mut acceptor = acceptor.map_err(|error| reason(&error))?;
-        log_notice!("Ready to accept connections tcp");
+        let loaded = load(&server).map_err(|error| reason(&error))?;
         tokio::select! {
             () = acceptor.run() => {}
-            () = end_wished(&server, &mut signals) => {}
+            outcome = until_end(&server, &mut signals, loaded) => outcome?,
         }
     }
-    log_warning!("User requested shutdown...");
     server.shutdown.request();
     drop(pid_file);
     tokio::select! {
@@ -116,14 +117,76 @@ impl Signals {
         drop(signal(SignalKind::hangup())?);
         Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
     }
+
+    /// Waits for one; the directive that says what it means.
+    async fn wished(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.interrupt.recv() => {
+                log_warning!("Received SIGINT scheduling shutdown...");
+                "shutdown-on-sigint"
+            }
+            _ = self.terminate.recv() => {
+                log_warning!("Received SIGTERM scheduling shutdown...");
+                "shutdown-on-sigterm"
+            }
+        }
+    }
 }
 
-async fn end_wished(server: &Server, signals: &mut Signals) {
+/// Begins to load the data set; clients are told to come again until the outcome is there.
+fn load(server: &Arc<Server>) -> io::Result<Receiver<Result<(), String>>> {
+    persist::start_loading(server);
+    persist::start_saver(server)?;
+    let (sender, outcome) = channel();
+    let server = Arc::clone(server);
+    std::thread::Builder::new().name("loader".into()).spawn(move || {
+        // The server may have ended meanwhile.
+        drop(sender.send(persist::load_at_start(&server)));
+    })?;
+    Ok(outcome)
+}
+
+/// Serves until somebody asks for the end and the server may end; an error is one of loading.
+async fn until_end(
+    server: &Arc<Server>,
+    signals: &mut Signals,
+    loaded: Receiver<Result<(), String>>,
+) -> Result<(), String> {
     tokio::select! {
-        _ = signals.interrupt.recv() => log_warning!("Received SIGINT scheduling shutdown..."),
-        _ = signals.terminate.recv() => log_warning!("Received SIGTERM scheduling shutdown..."),
-        () = server.shutdown.requested() => {}
+        outcome = loaded => outcome.unwrap_or_else(|_| Err("Loading the DB failed in an unforeseen way".into()))?,
+        _ = signals.wished() => {
+            log_warning!("Received shutdown signal during loading, exiting now.");
+            return Ok(());
+        }
+        () = server.shutdown.requested() => return Ok(()),
     }
+    log_notice!("Ready to accept connections tcp");
+    loop {
+        let directive = tokio::select! {
+            directive = signals.wished() => directive,
+            () = server.shutdown.requested() => return Ok(()),
+        };
+        let ending = ending_of(server, directive);
+        let asked = Arc::clone(server);
+        let prepared = tokio::task::spawn_blocking(move || asked.prepare_end(ending));
+        tokio::select! {
+            prepared = prepared => if let Ok(Some(true)) = prepared { return Ok(()) },
+            _ = signals.interrupt.recv() => {
+                server.persist.abandon();
+                return Err("You insist... exiting now.".into());
+            }
+        }
+    }
+}
+
+/// What the directive of a signal says.
+fn ending_of(server: &Server, directive: &str) -> Ending {
+    /// Its bits.
+    const SAVE: u64 = 1;
+    const NOSAVE: u64 = 2;
+    const FORCE: u64 = 8;
+    let flags = server.config.number(directive);
+    Ending { save: flags & SAVE != 0, nosave: flags & NOSAVE != 0, force: flags & FORCE != 0 }
 }
 
 async fn ended(workers: &[Handle]) {

@@ -13,6 +13,9 @@ pub struct TestServer {
     pub port: u16,
 }
 
+/// The name of a file that is not there.
+const NO_FILE: &str = "no-such-file.rdb";
+
 const START_LIMIT: Duration = Duration::from_secs(20);
 const REPLY_LIMIT: Duration = Duration::from_secs(20);
 
@@ -49,6 +52,8 @@ impl TestServer {
         let mut child = Command::new(env!("CARGO_BIN_EXE_sockudo-kv"))
             .args(file)
             .args(["--port", &port.to_string()])
+            // Unless the test asks for it, nothing is loaded and nothing is left behind.
+            .args(["--save", "", "--dbfilename", NO_FILE])
             .args(directives)
             .stdout(Stdio::null())
             .stderr(Stdio::null())

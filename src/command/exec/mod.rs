@@ -346,7 +346,9 @@ impl Worker {
             return Ok(());
         };
         client.last_command = id as u16;
-        let admission = transaction::admit(run.server, client, command, args, run.out_of_memory.get());
+        let refused = run.refusal(client, command, args);
+        let out_of_memory = run.out_of_memory.get();
+        let admission = transaction::admit(run.server, client, command, args, out_of_memory, refused);
         if let Admission::Refused(text) = admission {
             Reply::new(out, client.resp3).error(&text);
             run.count_refusal(Some(id), out);
@@ -388,6 +390,11 @@ impl Worker {
         }
         if run.out_of_memory.get() && command.flags.contains(Flags::DENYOOM) {
             Reply::new(out, client.resp3).error(error::OUT_OF_MEMORY);
+            run.count_refusal(Some(id), out);
+            return Ok(());
+        }
+        if let Some(text) = run.refusal(client, command, args) {
+            Reply::new(out, client.resp3).error(text);
             run.count_refusal(Some(id), out);
             return Ok(());
         }

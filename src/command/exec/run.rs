@@ -6,6 +6,7 @@ use super::{ABANDONED, CLOSED_SPINS, Prepared, Ran, Single, UNTIMED, Wait};
 use crate::command::blocking::{self, Block, Served};
 use crate::command::client::{Client, NO_COMMAND};
 use crate::command::nested::{Call, Caller};
+use crate::command::persist::Obstacles;
 use crate::command::state::{Server, unix_ms};
 use crate::command::table::{Command, registry};
 use crate::command::ticks::ticks;
@@ -75,6 +76,8 @@ pub(super) struct Run<'a> {
     pub(super) timed: Cell<(usize, u64)>,
     /// More memory is in use than `maxmemory` allows.
     pub(super) out_of_memory: Cell<bool>,
+    /// Why some commands cannot run.
+    pub(super) obstacles: Cell<Obstacles>,
 }
 
 impl<'a> Run<'a> {
@@ -88,6 +91,7 @@ impl<'a> Run<'a> {
             counters: server.stats.lane(lane),
             timed: Cell::new((UNTIMED, 0)),
             out_of_memory: Cell::default(),
+            obstacles: Cell::new(server.persist.obstacles()),
         }
     }
 }
@@ -112,6 +116,7 @@ impl Run<'_> {
     pub(super) fn look_at_memory(&self) {
         let most = self.server.config.live().maxmemory();
         self.out_of_memory.set(most != 0 && memory::used() > most);
+        self.obstacles.set(self.server.persist.obstacles());
     }
 
     /// Takes the time of calls of command `id` from here on. The counter costs a fifth of a short command, so calls of
@@ -161,6 +166,17 @@ impl Run<'_> {
             unsafe { entry.as_ref() }
         });
         Key { bytes, hash: prepared.hash, hint: hint.filter(|entry| entry.key() == bytes) }
+    }
+
+    /// The error of a command that cannot run while the data set is loaded or cannot be saved.
+    #[inline]
+    pub(super) fn refusal(&self, client: &Client, command: &Command, args: Args<'_>) -> Option<&'static str> {
+        let obstacles = self.obstacles.get();
+        if obstacles.is_none() {
+            return None;
+        }
+        let flags = transaction::effective_flags(self.server, client, command, args);
+        obstacles.refusal(command, flags)
     }
 
     /// Counts a call that has run and replied.
