@@ -5,5 +5,6 @@ mod hyperloglog;
 mod latch;
 mod observe;
 mod slot;
+mod snapshot;
 mod table;
 mod world;

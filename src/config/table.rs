@@ -316,6 +316,7 @@ pub static DIRECTIVES: &[Directive] = &[
     later("aof-timestamp-enabled", Bool, "no"),
     later("aof-rewrite-incremental-fsync", Bool, "yes"),
     later("aof-disable-auto-gc", Bool, "no").hidden(),
+    moot("use-exit-on-panic", Bool, "no", "a panic ends its command, not the process").hidden(),
     read("key-load-delay", Int(i32::MIN as i64, i32::MAX as i64), "0").hidden(),
     read("rdb-key-save-delay", Int(i32::MIN as i64, i32::MAX as i64), "0").hidden(),
     moot(

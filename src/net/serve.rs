@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::oneshot::error::RecvError;
 use tokio::sync::oneshot::{Receiver, channel};
 
 use super::accept::Acceptor;
@@ -15,6 +16,8 @@ use crate::command::state::Server;
 use crate::config::{Config, reason};
 use crate::{log_notice, log_warning};
 
+/// How long clients wait for the data set before they are told that it is loaded.
+const QUIET_LOADING: Duration = Duration::from_millis(100);
 /// Rest between looks whether the workers have ended.
 const END_PAUSE: Duration = Duration::from_millis(2);
 
@@ -58,7 +61,10 @@ async fn run(server: Arc<Server>) -> Result<(), String> {
     {
         let acceptor = Acceptor::new(&server, &workers, listening);
         let mut acceptor = acceptor.map_err(|error| reason(&error))?;
-        let loaded = load(&server).map_err(|error| reason(&error))?;
+        let mut loaded = load(&server).map_err(|error| reason(&error))?;
+        // Clients of a small data set need not know that it is loaded: they wait to be accepted.
+        let early = tokio::time::timeout(QUIET_LOADING, &mut loaded).await;
+        let loaded = early.map_or(Loaded::Later(loaded), Loaded::Now);
         tokio::select! {
             () = acceptor.run() => {}
             outcome = until_end(&server, &mut signals, loaded) => outcome?,
@@ -134,7 +140,7 @@ impl Signals {
 }
 
 /// Begins to load the data set; clients are told to come again until the outcome is there.
-fn load(server: &Arc<Server>) -> io::Result<Receiver<Result<(), String>>> {
+fn load(server: &Arc<Server>) -> io::Result<Receiver<Outcome>> {
     persist::start_loading(server);
     persist::start_saver(server)?;
     let (sender, outcome) = channel();
@@ -146,19 +152,27 @@ fn load(server: &Arc<Server>) -> io::Result<Receiver<Result<(), String>>> {
     Ok(outcome)
 }
 
+/// The outcome of loading, or where it will come from. A loader that panicked sends none.
+enum Loaded {
+    Now(Result<Outcome, RecvError>),
+    Later(Receiver<Outcome>),
+}
+
+type Outcome = Result<(), String>;
+
 /// Serves until somebody asks for the end and the server may end; an error is one of loading.
-async fn until_end(
-    server: &Arc<Server>,
-    signals: &mut Signals,
-    loaded: Receiver<Result<(), String>>,
-) -> Result<(), String> {
-    tokio::select! {
-        outcome = loaded => outcome.unwrap_or_else(|_| Err("Loading the DB failed in an unforeseen way".into()))?,
-        _ = signals.wished() => {
-            log_warning!("Received shutdown signal during loading, exiting now.");
-            return Ok(());
-        }
-        () = server.shutdown.requested() => return Ok(()),
+async fn until_end(server: &Arc<Server>, signals: &mut Signals, loaded: Loaded) -> Result<(), String> {
+    let failed = |_| Err("Loading the DB failed in an unforeseen way".into());
+    match loaded {
+        Loaded::Now(outcome) => outcome.unwrap_or_else(failed)?,
+        Loaded::Later(outcome) => tokio::select! {
+            outcome = outcome => outcome.unwrap_or_else(failed)?,
+            _ = signals.wished() => {
+                log_warning!("Received shutdown signal during loading, exiting now.");
+                return Ok(());
+            }
+            () = server.shutdown.requested() => return Ok(()),
+        },
     }
     log_notice!("Ready to accept connections tcp");
     loop {

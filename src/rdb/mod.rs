@@ -175,3 +175,32 @@ fn check_footer(payload: &[u8], summed: bool) -> Option<&[u8]> {
     let right = || crc64(0, summed_bytes) == u64::from_le_bytes(*sum);
     (u16::from_le_bytes(*version) <= NEWEST_READ && (!summed || right())).then_some(body)
 }
+
+/// Reads arbitrary bytes as a file whose sum nobody looks at, and as a dumped value. Whatever was read has to be written
+/// and read again.
+///
+/// # Panics
+/// When what was written cannot be read.
+pub fn fuzz(data: &[u8]) {
+    let limits = Limits {
+        list: list::Limits::new(-2, 0),
+        hash: hash::Limits { entries: 8, value: 16 },
+        set: set::Limits { ints: 8, entries: 8, value: 16 },
+        zset: zset::Limits { entries: 8, value: 16 },
+        stream: streams::Limits { bytes: 256, entries: 10 },
+    };
+    let payload = [data, &VERSION.to_le_bytes(), &[0; 8]].concat();
+    if let Ok(value) = restore(&payload, &limits, false) {
+        let word = value.into_word(crate::value::word::NO_EXPIRY);
+        // SAFETY: the word is this function's own.
+        let again = dump(unsafe { word.word().view() }, true).expect("what was read has a form");
+        assert!(restore(&again, &limits, true).is_ok(), "{}", again.escape_ascii());
+    }
+    let Ok(mut scanner) = file::read::Scanner::new(data, data.len() as u64, false) else { return };
+    while let Ok(Some(chunk)) = scanner.chunk() {
+        for raw in &chunk.keys {
+            // Most of it is damaged, and must only be refused.
+            let _ = chunk.open(raw).map(|opened| drop(opened.value(&limits, raw.expire_at)));
+        }
+    }
+}

@@ -95,7 +95,7 @@ fn begin(ctx: &mut Ctx<'_>) {
     let job =
         ctx.section.and_then(|section| Job::begin(ctx.server, section, ctx.space.guard(), By::Background));
     let Some(job) = job else { return ctx.reply.error(IN_PROGRESS) };
-    note_begin(ctx.server);
+    note_begin(ctx.server, &job);
     persist.inbox.put(job);
     ctx.reply.simple("Background saving started");
 }

@@ -89,11 +89,14 @@ impl Job {
         self.changes
     }
 
+    /// Keys at the cut.
+    pub(super) fn keys(&self) -> u64 {
+        self.cut.keys()
+    }
+
     /// Writes the file, and ends the snapshot.
     pub(super) fn run(mut self, server: &Server, cancelled: &dyn Fn() -> bool) -> Result<(), Unwritten> {
         let persist = &server.persist;
-        persist.keys_total.store(self.cut.keys(), Ordering::Relaxed);
-        persist.keys_done.store(0, Ordering::Relaxed);
         *persist.beside.lock().unwrap_or_else(PoisonError::into_inner) = Some(self.beside.clone());
         // However it ends, the snapshot does too.
         let written = catch_unwind(AssertUnwindSafe(|| self.write(server, cancelled)));

@@ -123,12 +123,13 @@ fn work(server: &Server) {
 // -- files in the background ------------------------------------------------------------------------------------
 
 /// Notes that a file is being written from here on.
-pub(super) fn note_begin(server: &Server) {
+pub(super) fn note_begin(server: &Server, job: &Job) {
     let persist = &server.persist;
     persist.count_save();
     persist.cancelled.store(false, Ordering::Relaxed);
     persist.last_try.store(status::seconds(), Ordering::Relaxed);
     persist.keys_done.store(0, Ordering::Relaxed);
+    persist.keys_total.store(job.keys(), Ordering::Relaxed);
     persist.began.store(status::seconds(), Ordering::Release);
     log_notice!("Background saving started");
 }
@@ -189,7 +190,7 @@ fn begin_by_itself(server: &Server) {
     let job = alone(server, |section, guard| {
         let job = Job::begin(server, section, guard, By::Background)?;
         server.persist.scheduled.store(false, Ordering::Relaxed);
-        note_begin(server);
+        note_begin(server, &job);
         Some(job)
     });
     if let Some(job) = job {

@@ -45,6 +45,7 @@ use super::gate::Section;
 use super::reclaim::{retire, retire_table};
 use super::space::{Key, Space};
 use super::table::Table;
+use crate::memory;
 use crate::sync::epoch::Guard;
 use crate::sync::{AtomicBool, AtomicPtr, AtomicU64, Mutex, Ordering};
 use crate::value::word::{ExpireAt, View};
@@ -172,10 +173,18 @@ impl Snapshots {
         self.total.load(Ordering::Relaxed)
     }
 
+    /// Counts bytes that a writer keeps. They count as garbage too: what is to be freed soon has one bound, and whoever
+    /// looks after that lets writers wait for the walk when they are too far ahead of it.
     fn hold(&self, bytes: u64) {
         let held = self.held.fetch_add(bytes, Ordering::Relaxed) + bytes;
         self.peak.fetch_max(held, Ordering::Relaxed);
         self.total.fetch_add(bytes, Ordering::Relaxed);
+        memory::retired(bytes as usize);
+    }
+
+    fn release(&self, bytes: u64) {
+        self.held.fetch_sub(bytes, Ordering::Relaxed);
+        memory::reclaimed(bytes as usize);
     }
 
     /// Takes over a table that was unlinked from its database, if it is being saved; whether it was (rule 6).
@@ -202,9 +211,8 @@ impl Keyspace {
             return None;
         }
         *locked(&snapshots.orphans) = Some(Vec::new());
-        for count in [&snapshots.held, &snapshots.peak, &snapshots.total] {
-            count.store(0, Ordering::Relaxed);
-        }
+        snapshots.peak.store(0, Ordering::Relaxed);
+        snapshots.total.store(0, Ordering::Relaxed);
         let tables = (0..self.databases()).map(|db| (db, self.db(db).table(guard)));
         let parts = tables.filter(|(_, table)| !table.is_empty()).map(|(db, table)| {
             let part = Box::into_raw(Box::new(Part::new(db, table, &record)));
@@ -239,7 +247,7 @@ impl Keyspace {
             }
         }
         locked(&self.snapshots.outbox).clear();
-        self.snapshots.held.store(0, Ordering::Relaxed);
+        self.snapshots.release(self.snapshots.held());
         let orphans = locked(&self.snapshots.orphans).take();
         for table in orphans.into_iter().flatten() {
             retire_table(std::ptr::with_exposed_provenance_mut(table), &guard);

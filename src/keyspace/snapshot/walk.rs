@@ -83,7 +83,7 @@ impl Cut {
             self.at += 1;
         };
         let (keys, forgotten) = part.step(&mut self.scratch);
-        keyspace.snapshots.held.fetch_sub(forgotten, Ordering::Relaxed);
+        keyspace.snapshots.release(forgotten);
         Some(Step { db: part.db, keys })
     }
 
@@ -102,7 +102,7 @@ impl Snapshots {
     fn take(&self) -> Vec<Kept> {
         let kept = std::mem::take(&mut *locked(&self.outbox));
         let bytes: usize = kept.iter().map(|kept| kept.bytes.len()).sum();
-        self.held.fetch_sub(bytes as u64, Ordering::Relaxed);
+        self.release(bytes as u64);
         kept
     }
 }

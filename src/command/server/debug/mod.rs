@@ -47,7 +47,7 @@ pub(super) fn debug(ctx: &mut Ctx<'_>) {
         (b"reload", _) => crate::command::persist::reload(ctx),
         (b"set-skip-checksum-validation", 3) => set_skip_sums(ctx),
         #[cfg(debug_assertions)]
-        (b"disk-fault", 2..=4) => fault::arm(ctx),
+        (b"disk-fault", 3..=5) => fault::arm(ctx),
         (b"config-rewrite-force-all", 2) => rewrite_all(ctx),
         (b"help", 2) => help(ctx),
         _ => {
