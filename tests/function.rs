@@ -239,9 +239,76 @@ fn payloads_go_both_ways() {
     }
     let payload = dump(&mut ours);
     let again = function(&mut ours, &[b"RESTORE", &payload]).expect_err("the library is there");
-    assert!(again.to_string().contains("Library 'lib' already exists"), "{again}");
+    assert!(again.to_string().contains("Library lib already exists"), "{again}");
     let broken = function(&mut ours, &[b"RESTORE", &payload[1..]]).expect_err("the sum is wrong");
     assert!(broken.to_string().contains("DUMP payload version or checksum are wrong"), "{broken}");
     let policy = function(&mut ours, &[b"RESTORE", &payload, b"foo"]).expect_err("there is no such policy");
     assert!(policy.to_string().contains("Wrong restore policy given"), "{policy}");
+}
+
+#[test]
+fn a_library_that_is_loaded_finds_its_registration_only() {
+    let server = TestServer::start();
+    let mut c = server.raw();
+    let refused = |name: &str| {
+        format!(
+            "-ERR Error registering functions: ERR user_function:2: Script attempted to access nonexistent global \
+             variable '{name}'\r\n"
+        )
+    };
+    for name in ["string", "math", "pairs", "getmetatable", "_G", "KEYS"] {
+        load(&mut c, &format!("#!lua name=lib\nlocal x={name}"), &refused(name));
+    }
+    for name in ["call", "sha1hex", "redis", "setresp"] {
+        load(&mut c, &format!("#!lua name=lib\nlocal x=redis.{name}"), &refused(name));
+    }
+    let readonly =
+        "-ERR Error registering functions: ERR user_function:2: Attempt to modify a readonly table\r\n";
+    load(&mut c, "#!lua name=lib\nx=1", readonly);
+    load(&mut c, "#!lua name=lib\nredis.x=1", readonly);
+    // What it kept of its registration is of no use to its functions, and theirs is there.
+    load(
+        &mut c,
+        "#!lua name=lib\nlocal lib=redis lib.log(lib.LOG_DEBUG,'x')\n\
+         lib.register_function('late',function() lib.register_function('x',function() end) end)\n\
+         lib.register_function('old',function() return lib.call('ping') end)\n\
+         lib.register_function('Now',function() return {type(redis.call),type(math.max),type(lib.LOG_DEBUG)} end)",
+        "$3\r\nlib\r\n",
+    );
+    c.check(
+        "FCALL late 0",
+        "-ERR redis.register_function can only be called on FUNCTION LOAD command script: late, on @user_function:3.\r\n",
+    );
+    c.check(
+        "FCALL old 0",
+        "-ERR user_function:4: Script attempted to access nonexistent global variable 'call' script: old, on \
+         @user_function:4.\r\n",
+    );
+    let kinds = "*3\r\n$8\r\nfunction\r\n$8\r\nfunction\r\n$6\r\nnumber\r\n";
+    // Names of functions are the same in letters of any case, those of libraries are not.
+    c.check("FCALL Now 0", kinds);
+    c.check("FCALL nOW 0", kinds);
+    load(
+        &mut c,
+        "#!lua name=LIB\nredis.register_function('NOW',function() end)",
+        "-ERR Function NOW already exists\r\n",
+    );
+    load(
+        &mut c,
+        "#!lua name=LIB\nredis.register_function('a',function() return 1 end) redis.register_function('A',function() return 2 end)",
+        "$3\r\nLIB\r\n",
+    );
+    c.check("FCALL A 0", ":1\r\n");
+    c.send("INFO memory\r\n");
+    let info = String::from_utf8(c.bulk()).expect("text");
+    assert!(
+        info.contains("number_of_libraries:2\r\n") && info.contains("number_of_functions:4\r\n"),
+        "{info}"
+    );
+    c.check("FUNCTION DELETE LIB", "+OK\r\n");
+    c.check("FCALL a 0", "-ERR Function not found\r\n");
+    c.check(
+        "FUNCTION FLUSH a b",
+        "-ERR unknown subcommand or wrong number of arguments for 'FLUSH'. Try FUNCTION HELP.\r\n",
+    );
 }

@@ -6,6 +6,7 @@
 //! `GATE_LITMUS_ITERATIONS=1000000000 cargo test --release --test gate_litmus -- --ignored`.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::time::{Duration, Instant};
 
 use sockudo_kv::keyspace::gate::{Gate, Stripe};
 
@@ -60,4 +61,38 @@ fn row_l7_writers_and_sections_never_overlap_on_this_machine() {
     });
     assert!(writes > 0 && sections > 0, "both sides ran: {writes} {sections}");
     assert_eq!(shared.0.into_inner(), writes + sections, "an announced writer and a section overlapped");
+}
+
+/// Row 55: who is descheduled while announced keeps sections over its stripe waiting, and nobody else.
+#[test]
+fn row_55_sections_wait_for_a_writer_that_sleeps() {
+    const SLEEP: Duration = Duration::from_millis(150);
+    let gate = Gate::new(4);
+    let announced = gate.announce(0, STRIPE).expect("open");
+    let began = Instant::now();
+    std::thread::scope(|s| {
+        let one = s.spawn(|| {
+            loop {
+                match gate.close(1, vec![STRIPE, Stripe(9)]) {
+                    Ok(_section) => return began.elapsed(),
+                    Err(_closed) => std::thread::yield_now(),
+                }
+            }
+        });
+        let other = s.spawn(|| {
+            assert!(gate.announce(2, Stripe(8)).is_ok(), "another stripe is open");
+            assert!(gate.close(2, vec![Stripe(3), Stripe(4)]).is_ok());
+            loop {
+                match gate.close_all(2) {
+                    Ok(_section) => return began.elapsed(),
+                    Err(_closed) => std::thread::yield_now(),
+                }
+            }
+        });
+        std::thread::sleep(SLEEP);
+        drop(announced);
+        assert!(one.join().expect("no panic") >= SLEEP);
+        assert!(other.join().expect("no panic") >= SLEEP);
+    });
+    assert!(gate.announce(3, STRIPE).is_ok());
 }

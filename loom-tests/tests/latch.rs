@@ -79,3 +79,23 @@ fn no_release_is_lost_among_writers_and_a_reader() {
         assert_eq!(guarded.get(), 4);
     });
 }
+
+/// Found here: a try that keeps its count when a writer was faster; a look inside all the same.
+#[test]
+fn a_reader_that_only_tries_is_in_nobodys_way() {
+    check(|| {
+        let guarded = Guarded::shared();
+        let writer = spawn(&guarded, |guarded| guarded.add(1));
+        let reader = spawn(&guarded, |guarded| {
+            let held = guarded.latch.try_read()?;
+            // SAFETY: the read guard is held.
+            let seen = guarded.cell.with(|cell| unsafe { *cell });
+            drop(held);
+            Some(seen)
+        });
+        writer.join().unwrap();
+        assert!(reader.join().unwrap().is_none_or(|seen| seen <= 1));
+        guarded.add(1);
+        assert_eq!(guarded.get(), 2);
+    });
+}

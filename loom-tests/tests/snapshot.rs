@@ -78,7 +78,7 @@ fn old() -> Vec<Vec<u8>> {
 /// into the outbox behind the lock.
 #[test]
 fn a_changed_key_is_written_down_once_as_it_was() {
-    check_bounded(3, || {
+    check_bounded(2, || {
         let keyspace = filled();
         let cut = alone(&keyspace, cut).expect("nothing else is going on");
         let walker = spawn(&keyspace, 0, |space| walk(space.keyspace, cut));

@@ -1,12 +1,15 @@
 """One run of redis-benchmark, and reading its report."""
 
+import os
+import pathlib
 import re
 import resource
 import subprocess
 import time
 
+from . import stock
 from .server import cpu_between
-from .system import Failure, busy_seconds, child_setup, need
+from .system import REPO, Failure, busy_seconds, child_setup, need
 
 # Requests per second that any server here surely reaches, by pipeline depth; they only size the
 # first, unmeasured run of a load.
@@ -14,9 +17,6 @@ SLOW_RATES = {1: 40_000, 16: 300_000, 100: 600_000}
 TIMEOUT_SECONDS = 300
 
 
-# A list that redis-benchmark's own tests leave alone, for loads that read ranges.
-RANGED = "ranged"
-RANGED_ELEMENTS = 1000
 KEY = "key:__rand_int__"
 
 # The end of redis-benchmark's command line for each load; -r and -d come on top.
@@ -26,13 +26,23 @@ COMMANDS = {
 }
 COMMANDS |= {
     "incr": ["incr", "hotkey"],
-    "lrange_100": ["lrange", RANGED, "0", "99"],
-    "lrange_600": ["lrange", RANGED, "0", "599"],
+    "lrange_100": ["lrange", stock.RANGED, "0", "99"],
+    "lrange_600": ["lrange", stock.RANGED, "0", "599"],
+    "zadd_5m": ["zadd", stock.LARGE, "__rand_int__", "element:__rand_int__"],
     "mget": ["mget", *[KEY] * 10],
     "xadd": ["xadd", "stream", "*", "field", "xxx", "other", "xxx"],
     "pfadd": ["pfadd", "sketch", "__rand_int__"],
     "pfcount": ["pfcount", "sketch"],
+    "evalsha": ["evalsha", stock.LIMITER_SHA, "2", "user:__rand_int__", "tenant:__rand_int__", "1000000", "60"],
 }
+
+# Loads whose requests depend on replies, or are of several kinds: the scenarios of perf/load.
+SCENARIOS = {
+    "multi": "transactions", "pingpong": "pingpong", "gets": "gets", "mixed": "mixed",
+    "xreadgroup": "consumers", "zrange_5m": "ranks",
+}
+# Of these a round runs both, and what counts is which part of the second one's rate the first one keeps.
+KEPT = {"mixed": "gets"}
 
 
 class Load:
@@ -47,7 +57,7 @@ class Load:
     def parse(cls, text):
         """'get-p16' or 'get-p1-c1000' -> Load."""
         match = re.fullmatch(r"(\w+)-p([1-9]\d*)(?:-c([1-9]\d*))?", text.strip().lower())
-        if not match or match.group(1) not in COMMANDS:
+        if not match or match.group(1) not in COMMANDS | SCENARIOS.keys():
             raise Failure(f"load '{text}' is not of the form get-p16, set-p100, incr-p16 or get-p1-c1000")
         command, depth, clients = match.groups()
         return cls(command, int(depth), int(clients or 50))
@@ -59,18 +69,31 @@ class Load:
 
     def label(self):
         """For tables: 'GET P1 c1000'; INCR is always of one key that everybody wants."""
+        if self.command == "mixed":
+            return f"GETs kept beside 5% MSETs P{self.depth}"
         hot = " hot key" if self.command == "incr" else ""
         many = "" if self.clients == 50 else f" c{self.clients}"
         return f"{self.command.upper()}{hot} P{self.depth}{many}"
 
     def arguments(self, keyspace):
         """The end of redis-benchmark's command line."""
-        return ["-r", str(keyspace), "-d", "3", *COMMANDS[self.command]]
+        return ["-r", str(self.keys(keyspace)), "-d", "3", *COMMANDS[self.command]]
+
+    def keys(self, keyspace):
+        """How many different keys, or members, are asked for."""
+        return stock.LARGE_MEMBERS if self.command.endswith("_5m") else keyspace
+
+    def beside(self):
+        """The load whose rate this one is measured by, see KEPT; None for most."""
+        base = KEPT.get(self.command)
+        return Load(base, self.depth, self.clients) if base else None
 
     def requests(self, rate, seconds):
         """About `seconds` worth of requests, in whole pipelines of every client: redis-benchmark
         sends no partial pipeline, so any other number would not be the number sent."""
         unit = self.depth * self.clients
+        if self.command in stock.USED_UP:
+            rate = min(rate, stock.USED_UP[self.command] / seconds)
         return max(1, round(rate * seconds / unit)) * unit
 
     def first_rate(self):
@@ -91,21 +114,47 @@ class Result:
         self.requests = requests
         self.cpu = None
         self.foreign = None
+        self.kept = None
 
 
 def run(server, load, keyspace, requests, cores=None, threads=None):
     """Runs `load` against `server` and returns its Result with the server's CPU per request."""
-    command = [need("redis-benchmark", "redis-tools"), "-h", "127.0.0.1", "-p", str(server.port)]
-    command += ["-n", str(requests), "-P", str(load.depth), "-c", str(load.clients), "--precision", "3"]
-    command += ["--threads", str(threads)] if threads else []
+    stock.refill(server, load.command, requests)
+    scenario = SCENARIOS.get(load.command)
+    if scenario:
+        command = [load_program(), str(server.port), scenario, str(load.clients), str(load.depth), str(requests)]
+        command += [str(threads or 1), str(load.keys(keyspace))]
+    else:
+        command = [need("redis-benchmark", "redis-tools"), "-h", "127.0.0.1", "-p", str(server.port)]
+        command += ["-n", str(requests), "-P", str(load.depth), "-c", str(load.clients), "--precision", "3"]
+        command += ["--threads", str(threads)] if threads else []
+        command += load.arguments(keyspace)
     before, machine, client, start = server.cpu_times(), busy_seconds(), children_seconds(), time.monotonic()
-    output = capture(command + load.arguments(keyspace), server, cores)
+    output = capture(command, server, cores)
     spent = cpu_between(before, server.cpu_times())
     ours = spent / 1e9 + children_seconds() - client
-    result = parse(output, threads is not None)
+    result = parse_scenario(output, requests) if scenario else parse(output, threads is not None)
     result.cpu = spent / 1000 / result.requests
     result.foreign = max(0.0, busy_seconds() - machine - ours) / (time.monotonic() - start)
     return result
+
+
+def load_program():
+    """The path of the program in perf/load."""
+    target = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", REPO / "target"))
+    path = target / "release" / "load"
+    if not path.exists():
+        raise Failure(f"{path} is not there; build it: cargo build --release -p load")
+    return str(path)
+
+
+def parse_scenario(output, requests):
+    """Reads the line that perf/load prints: units that count, their rate, and latencies of turns."""
+    words = output.split()
+    if len(words) != 5:
+        raise Failure(f"cannot read what perf/load printed: {output!r}")
+    _, rate, p50, p99, p999 = map(float, words)
+    return Result(rate, {"p50": p50, "p99": p99, "p999": p999}, requests)
 
 
 def children_seconds():

@@ -219,7 +219,7 @@ fn raise_live(space: &Space<'_>, key: Key<'_>, elements: Args<'_>) -> Option<boo
     let dense = node.as_hyperloglog()?;
     space.keep_old(&key);
     let raise = dense.raise_all(elements.iter());
-    live.entry().touch(space.clock());
+    space.was_written(live.entry());
     match raise {
         Raise::Unchanged => Some(false),
         Raise::Raised => {

@@ -121,7 +121,7 @@ impl KeySpec {
 
     /// The argument of the only key, if the specification always means exactly one at a fixed place.
     #[inline]
-    pub fn fixed(&self) -> Option<usize> {
+    pub const fn fixed(&self) -> Option<usize> {
         match (self.begin, self.find) {
             (Begin::Index(index), Find::Range { last: 0, .. }) => Some(index),
             _ => None,

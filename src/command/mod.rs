@@ -8,6 +8,7 @@ pub mod blocking;
 pub mod client;
 pub mod connection;
 pub mod container;
+pub mod diagnosis;
 pub mod error;
 pub mod exec;
 pub mod expire;
@@ -25,6 +26,7 @@ pub mod pause;
 pub mod persist;
 pub mod pubsub;
 pub mod rdb;
+pub mod room;
 pub mod script;
 pub mod server;
 pub mod set;
@@ -35,6 +37,7 @@ pub mod stream;
 pub mod string;
 pub mod table;
 pub mod ticks;
+pub mod tracking;
 pub mod transaction;
 pub mod zset;
 
@@ -71,6 +74,7 @@ pub(crate) const FAMILIES: &[&[Command]] = &[
     transaction::COMMANDS,
     script::COMMANDS,
     server::COMMANDS,
+    diagnosis::COMMANDS,
     #[cfg(test)]
     exec::tests::COMMANDS,
 ];

@@ -62,16 +62,22 @@ bitflags! {
         const SECTION = 1 << 21;
         /// Runs a script, which may take long.
         const RUNS_SCRIPT = 1 << 22;
+        /// As short as those that are `FAST`, although it is not called so.
+        const SHORT = 1 << 23;
     }
 }
 
 impl Flags {
+    /// Commands that need their only key to themselves for longer than one step.
+    pub const SEVERAL_STEPS: Flags = Flags::EXCLUSIVE.union(Flags::SECTION);
+
     /// Those that are the gate's business and no client's.
     pub const INTERNAL: Flags = Flags::CLOSES_ALL
         .union(Flags::STABLE)
         .union(Flags::EXCLUSIVE)
         .union(Flags::SECTION)
-        .union(Flags::RUNS_SCRIPT);
+        .union(Flags::RUNS_SCRIPT)
+        .union(Flags::SHORT);
 }
 
 bitflags! {
@@ -142,6 +148,17 @@ pub type AddFootprint = fn(&Server, &Client, Args<'_>, Setting, &mut Footprint);
 /// A handler writes exactly one reply (or as many as its protocol says) to the context.
 pub type Handler = fn(&mut Ctx<'_>);
 
+/// Arguments that name fields or members: from `first` on every `step`th, or that one alone if `step` is 0.
+#[derive(Clone, Copy, Debug)]
+pub struct Names {
+    /// The first of them.
+    pub first: usize,
+    /// How far apart they are.
+    pub step: usize,
+    /// Whether a score stands before each of them, and options before the first score.
+    pub scored: bool,
+}
+
 /// One command, or one subcommand of a container.
 pub struct Command {
     /// The name in lower case; of a container's command both names, as in `client|kill`.
@@ -156,8 +173,13 @@ pub struct Command {
     own_categories: Categories,
     /// Where its keys are.
     pub keys: &'static [KeySpec],
+    /// The argument of its only key, if every call has exactly one there and one step on it is all that the command
+    /// does; otherwise 0.
+    pub only_key: usize,
     /// What it works on besides these keys, if only its arguments or its client can tell.
     pub footprint: Option<AddFootprint>,
+    /// Which of its arguments name what it looks up in the collection at its first key.
+    pub names: Option<Names>,
     /// What runs it.
     pub handler: Handler,
     /// What COMMAND DOCS says.
@@ -186,7 +208,9 @@ impl Command {
             flags,
             own_categories: categories,
             keys,
+            only_key: only_key(flags, keys),
             footprint: None,
+            names: None,
             handler,
             docs,
             group: "generic",
@@ -214,6 +238,19 @@ impl Command {
         self
     }
 
+    /// The same command, which looks up in its collection what its arguments from `first` on name, every `step`th, or
+    /// one alone if `step` is 0. A pipeline of such commands looks them up together: see [`exec`](super::exec).
+    pub const fn looks_up(mut self, first: usize, step: usize) -> Command {
+        self.names = Some(Names { first, step, scored: false });
+        self
+    }
+
+    /// The same for pairs of score and member behind options.
+    pub const fn looks_up_scored(mut self, first: usize) -> Command {
+        self.names = Some(Names { first, step: 2, scored: true });
+        self
+    }
+
     /// A command that only contains others.
     pub const fn container(name: &'static str, subcommands: &'static [Command]) -> Command {
         let bare = Command::new(name, -2, Flags::empty(), Categories::empty(), &[], super::container::bare);
@@ -235,6 +272,12 @@ impl Command {
     #[inline]
     pub fn writes(&self) -> bool {
         self.flags.contains(Flags::WRITE)
+    }
+
+    /// Whether a call of so many words takes about as long as any other such call: one step on one element.
+    #[inline]
+    pub fn is_brief(&self, words: usize) -> bool {
+        self.flags.intersects(Flags::FAST.union(Flags::SHORT)) && words == self.arity.unsigned_abs() as usize
     }
 
     /// Whether `words` words, the name included, are a valid number for it.
@@ -296,6 +339,16 @@ const fn all_letters(name: &str) -> bool {
         at += 1;
     }
     at != 0
+}
+
+const fn only_key(flags: Flags, keys: &[KeySpec]) -> usize {
+    match keys {
+        [spec] if !flags.intersects(Flags::SEVERAL_STEPS) => match spec.fixed() {
+            Some(at) => at,
+            None => 0,
+        },
+        _ => 0,
+    }
 }
 
 const CASE_BITS: u64 = 0x2020_2020_2020_2020;

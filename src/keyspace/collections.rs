@@ -4,10 +4,13 @@
 //! under its latch, once: when somebody replaces or deletes the key blindly at that moment, the edit counts as just
 //! before that.
 
+use super::entry::{Entry, Swap};
 use super::reclaim::retire_word;
-use super::space::{Change, Key, Live, Space};
-use crate::value::collection::{Collection, PACKED_WORD_MAX, word_of};
-use crate::value::word::{ExpireAt, NO_EXPIRY, View};
+use super::space::{Change, Key, Live, Space, is_past};
+use crate::sync::epoch::Guard;
+use crate::value::collection::{Collection, PACKED_WORD_MAX, Sought, word_of};
+use crate::value::node::Node;
+use crate::value::word::{ExpireAt, NO_EXPIRY, View, Word};
 
 /// The key holds a value of another type.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -87,11 +90,53 @@ impl Space<'_> {
         absent: Absent,
         mut change: impl FnMut(&mut C) -> Edit<R>,
     ) -> Result<Option<Edited<R>>, WrongType> {
+        if let Some(edited) = self.edit_large(&key, &mut change) {
+            return Ok(Some(edited));
+        }
         self.update(key, |live| match live {
             Some(live) => edit_live(live, &mut change),
             None if absent == Absent::Skip => Change::Keep(Ok(None)),
             None => replace(C::new(), NO_EXPIRY, &mut change),
         })
+    }
+
+    /// [`Space::edit`] of a key that holds a large collection; none, and nothing is done, if it holds anything
+    /// else, is past its deadline, or is just being replaced.
+    #[inline]
+    fn edit_large<C: Collection, R>(
+        &self,
+        key: &Key<'_>,
+        change: &mut impl FnMut(&mut C) -> Edit<R>,
+    ) -> Option<Edited<R>> {
+        let entry = self.entry(key)?;
+        let word = entry.load();
+        if !word.is_large_collection() {
+            return None;
+        }
+        self.keep_old(key);
+        // SAFETY: loaded under the guard, and a node.
+        let node: &Node = unsafe { word.node() };
+        let shared = node.as_collection(C::KIND)?;
+        let held = node.latch().write();
+        if entry.load() != word || is_past(node.expire_at(), self.now) {
+            return None;
+        }
+        let edited = shared.write(&held, |any| {
+            let collection = C::of_mut(any)?;
+            let (answer, changed) = change(collection).answer();
+            Some(Edited { answer, changed, ended: changed && collection.is_empty() })
+        })?;
+        // The swap happens under the latch. Where it is lost, somebody replaced or ended the key blindly since the
+        // check above: the edit counts as before that, and there is nothing to account for.
+        let swapped = edited.ended && entry.swap(word, Word::DEAD) == Swap::Done;
+        drop(held);
+        if swapped {
+            self.ended(key.hash, entry, word, false);
+        } else if edited.changed && !edited.ended {
+            self.was_written(entry);
+            self.changed(key.bytes);
+        }
+        Some(edited)
     }
 
     /// Puts a whole collection in the key's place, whatever it held, or ends the key if the collection is empty.
@@ -111,6 +156,15 @@ impl Space<'_> {
         let word = word_of(collection, NO_EXPIRY).into_word();
         // SAFETY: the word was never published, so its only owner gives it up here.
         unsafe { retire_word(word, self.guard()) }
+    }
+}
+
+/// Asks the processor for what lookups that are about to come will read in the large collection that an entry holds.
+pub fn look_ahead(entry: &Entry, sought: &[Sought<'_>], _guard: &Guard) {
+    let word = entry.load();
+    if word.is_large_collection() {
+        // SAFETY: loaded under the guard, and a node.
+        unsafe { word.node::<'_>() }.look_ahead(sought);
     }
 }
 

@@ -5,8 +5,9 @@
 
 use super::Keyspace;
 use super::entry::{Entry, Swap};
+use super::evict::usage::{self, Tracking};
 use super::gate::{Stripe, stripe_of};
-use super::observe::Trace;
+use super::observe::{Cause, Trace};
 use super::reclaim::retire_word;
 use super::table::{Insert, Table};
 use crate::sync::epoch::Guard;
@@ -54,6 +55,8 @@ pub struct Space<'g> {
     /// Unix time in milliseconds, the same for all of a command.
     pub now: u64,
     pub(super) access: Access,
+    /// What the access clocks tell.
+    pub tracking: Tracking,
     /// Whether reads move the access clock.
     touches: bool,
     /// Whom to tell what is changed, if anybody wants to hear of it.
@@ -132,7 +135,8 @@ impl<'g> Space<'g> {
         access: Access,
     ) -> Space<'g> {
         let table = keyspace.db(db).table(guard);
-        Space { keyspace, db, table, guard, lane, now, access, touches: true, trace: None }
+        let tracking = keyspace.usage.tracking();
+        Space { keyspace, db, table, guard, lane, now, access, tracking, touches: true, trace: None }
     }
 
     /// The same view for a client whose reads move the access clock or, after `CLIENT NO-TOUCH ON`, leave it alone.
@@ -206,7 +210,7 @@ impl<'g> Space<'g> {
     pub fn read<'a>(&'a self, key: Key<'a>) -> Option<Live<'a>> {
         let live = self.inspect(key);
         if let (Some(live), true) = (&live, self.touches) {
-            live.entry.touch(self.clock());
+            self.was_read(live.entry);
         }
         live
     }
@@ -248,10 +252,22 @@ impl<'g> Space<'g> {
         self.peek(key).is_some()
     }
 
-    /// The access clock of this command.
     #[inline]
-    pub fn clock(&self) -> u32 {
-        (self.now / 1000) as u32
+    fn was_read(&self, entry: &Entry) {
+        match self.tracking {
+            Tracking::Recency => entry.touch(usage::ticks(self.now)),
+            Tracking::Modification => {}
+            Tracking::Frequency => self.keyspace.usage.count(entry, self.now),
+        }
+    }
+
+    /// Notes a write in the key's access clock.
+    #[inline]
+    pub fn was_written(&self, entry: &Entry) {
+        match self.tracking {
+            Tracking::Recency | Tracking::Modification => entry.touch(usage::ticks(self.now)),
+            Tracking::Frequency => self.keyspace.usage.count(entry, self.now),
+        }
     }
 
     // -- writing ------------------------------------------------------------------------------------------------
@@ -277,7 +293,7 @@ impl<'g> Space<'g> {
             let word = new.take().expect("not yet published").into_word();
             match entry.swap(old, word) {
                 Swap::Done => {
-                    entry.touch(self.clock());
+                    self.was_written(entry);
                     return self.replaced(key.bytes, old, word);
                 }
                 // SAFETY: the swap failed, so the word is still ours alone.
@@ -399,13 +415,13 @@ impl<'g> Space<'g> {
         Some(match answer {
             Change::Keep(answer) => answer,
             Change::Edited(answer) => {
-                entry.touch(self.clock());
+                self.was_written(entry);
                 self.changed(key.bytes);
                 answer
             }
             Change::Put(new, answer) => {
                 if swapped {
-                    entry.touch(self.clock());
+                    self.was_written(entry);
                     self.replaced(key.bytes, word, new.into_word());
                 }
                 answer
@@ -427,7 +443,7 @@ impl<'g> Space<'g> {
             Change::Put(new, answer) => {
                 let done = entry.swap(word, new.word()) == Swap::Done;
                 done.then(|| {
-                    entry.touch(self.clock());
+                    self.was_written(entry);
                     self.replaced(key.bytes, word, new.into_word());
                     answer
                 })
@@ -484,37 +500,27 @@ impl<'g> Space<'g> {
     /// Tells those who want to hear of it that the key was changed: every change calls this, after it was made.
     #[inline]
     pub fn changed(&self, key: &[u8]) {
+        self.changed_by(key, Cause::Command);
+    }
+
+    #[inline]
+    fn changed_by(&self, key: &[u8], cause: Cause) {
         self.keyspace.lane_stats(self.lane).changed(1);
         if let Some(trace) = self.trace {
-            trace.changed(self.keyspace, self.db, key);
+            trace.changed(self.keyspace, self.db, key, cause);
         }
     }
 
     /// Adds an absent key; gives the word back if somebody was first.
     fn insert(&self, key: &Key<'_>, new: OwnedWord) -> Result<(), OwnedWord> {
         let word = new.into_word();
-        match self.table.insert(key.hash, key.bytes, word, self.clock(), self.guard) {
+        let clock = usage::first(self.tracking, self.now);
+        match self.table.insert(key.hash, key.bytes, word, clock, self.guard) {
             Insert::Inserted(_) => {
                 self.table.count(self.lane, 1);
                 // SAFETY: another thread may have ended it already, but the guard keeps it readable.
                 self.count_deadlines(NO_EXPIRY, unsafe { word.expire_at() });
                 self.changed(key.bytes);
-                Ok(())
-            }
-            // SAFETY: the table did not take the word.
-            Insert::Exists(_) => Err(unsafe { OwnedWord::from_word(word) }),
-        }
-    }
-
-    /// Adds an absent key with this access clock, for who fills the keyspace before anybody may use it: nothing is
-    /// counted as a change. The word comes back if the key is there.
-    pub fn fill(&self, key: &Key<'_>, new: OwnedWord, clock: u32) -> Result<(), OwnedWord> {
-        let word = new.into_word();
-        match self.table.insert(key.hash, key.bytes, word, clock, self.guard) {
-            Insert::Inserted(_) => {
-                self.table.count(self.lane, 1);
-                // SAFETY: as in `insert`.
-                self.count_deadlines(NO_EXPIRY, unsafe { word.expire_at() });
                 Ok(())
             }
             // SAFETY: the table did not take the word.
@@ -550,6 +556,27 @@ impl<'g> Space<'g> {
         done
     }
 
+    /// Ends the key whose slot is `entry` if it `deserves` it: a node is asked under its latch, so that nobody is in the
+    /// middle of changing it. Whether this call did it.
+    pub(super) fn end_if(&self, hash: u64, entry: &Entry, deserves: impl Fn() -> bool) -> bool {
+        let word = entry.load();
+        if word.is_dead() || !deserves() {
+            return false;
+        }
+        self.keep_old(&Key { bytes: entry.key(), hash, hint: Some(entry) });
+        if !word.is_node() {
+            return self.end(hash, entry, word, false);
+        }
+        // SAFETY: loaded under the guard, and a node.
+        let held = unsafe { word.node() }.latch().write();
+        let ended = deserves() && entry.swap(word, Word::DEAD) == Swap::Done;
+        drop(held);
+        if ended {
+            self.ended(hash, entry, word, false);
+        }
+        ended
+    }
+
     /// Accounts for a key whose slot this thread swapped from `word` to dead.
     pub(super) fn ended(&self, hash: u64, entry: &Entry, word: Word, expired: bool) {
         self.table.count(self.lane, -1);
@@ -561,7 +588,7 @@ impl<'g> Space<'g> {
                 tell(self.db, entry.key());
             }
         }
-        self.changed(entry.key());
+        self.changed_by(entry.key(), if expired { Cause::Time } else { Cause::Command });
         self.table.unlink(hash, entry, self.guard);
         // SAFETY: the caller's swap unlinked it.
         unsafe { retire_word(word, self.guard) }

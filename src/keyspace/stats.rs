@@ -8,6 +8,7 @@ pub struct LaneStats {
     hits: AtomicU64,
     misses: AtomicU64,
     expired: AtomicU64,
+    evicted: AtomicU64,
     changed: AtomicU64,
 }
 
@@ -20,6 +21,8 @@ pub struct Totals {
     pub misses: u64,
     /// Keys that ended by their deadline.
     pub expired: u64,
+    /// Keys that ended because memory was short.
+    pub evicted: u64,
     /// Changes of keys.
     pub changed: u64,
 }
@@ -57,6 +60,11 @@ impl LaneStats {
             add(&self.changed, count);
         }
     }
+
+    #[inline]
+    pub(super) fn evicted(&self) {
+        bump(&self.evicted);
+    }
 }
 
 impl Totals {
@@ -66,6 +74,7 @@ impl Totals {
             hits: self.hits - earlier.hits,
             misses: self.misses - earlier.misses,
             expired: self.expired - earlier.expired,
+            evicted: self.evicted - earlier.evicted,
             changed: self.changed - earlier.changed,
         }
     }
@@ -75,6 +84,7 @@ impl Totals {
             hits: sum.hits + lane.hits.load(Ordering::Relaxed),
             misses: sum.misses + lane.misses.load(Ordering::Relaxed),
             expired: sum.expired + lane.expired.load(Ordering::Relaxed),
+            evicted: sum.evicted + lane.evicted.load(Ordering::Relaxed),
             changed: sum.changed + lane.changed.load(Ordering::Relaxed),
         })
     }

@@ -7,7 +7,6 @@ use mlua_sys as ffi;
 
 use super::alloc::allocate;
 use super::cjson::Settings;
-use super::random::Random;
 use super::shared::{Shared, Tick, shared_of};
 use super::{Kind, Raised, Reference, Stack, native, sandbox};
 
@@ -89,7 +88,6 @@ impl Interpreter {
         let shared = &*self.shared;
         shared.run.set(run);
         shared.tick.set(Some(tick));
-        shared.random.set(Random::default());
         shared.cjson.set(Settings::default());
     }
 

@@ -1,6 +1,8 @@
-//! `math.random` and `math.randomseed`: the generator of Redis, so that a script draws the same numbers everywhere.
+//! `math.random` and `math.randomseed`: the generator of Redis, so that a seed gives the same numbers everywhere.
 //!
-//! It is POSIX's `lrand48`: a linear congruence over 48 bits, of which the upper 31 are the draw.
+//! Each interpreter begins with a seed of its own and goes on from script to script. The generator is POSIX's `lrand48`: a linear congruence over 48 bits, of which the upper 31 are the draw.
+
+use std::hash::{BuildHasher, RandomState};
 
 use super::{Outcome, Stack};
 
@@ -18,12 +20,12 @@ pub(super) struct Random(u64);
 
 impl Default for Random {
     fn default() -> Random {
-        Random::seeded(0)
+        Random::seeded(RandomState::new().hash_one(0) as u32)
     }
 }
 
 impl Random {
-    /// The generator of a seed. Every script starts with seed 0.
+    /// The generator of a seed.
     pub(super) fn seeded(seed: u32) -> Random {
         Random(u64::from(seed) << 16 | LOW)
     }

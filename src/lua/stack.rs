@@ -324,6 +324,13 @@ impl<'l> Stack<'l> {
         unsafe { ffi::lua_pushcclosure(self.state, index, 0) };
     }
 
+    /// Pushes the globals.
+    pub fn push_globals(&mut self) {
+        self.room();
+        // SAFETY: see the module.
+        unsafe { ffi::lua_pushvalue(self.state, ffi::LUA_GLOBALSINDEX) };
+    }
+
     /// Pushes the null pointer, which `cjson.null` is.
     pub fn push_null(&mut self) {
         self.room();

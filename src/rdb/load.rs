@@ -2,7 +2,7 @@
 //! if a client had made it.
 
 use super::read::{Reader, parse_score};
-use super::{Checked, Corrupt, Limits, Value, ensure, kind, listpack, old, stream};
+use super::{Checked, Corrupt, Limits, Value, ensure, json, kind, listpack, old, stream};
 use crate::value::collection::Collection;
 use crate::value::hash::{Hash, Ttl};
 use crate::value::list::{List, MAX_ELEMENT, Side};
@@ -42,6 +42,7 @@ pub fn body(reader: &mut Reader<'_>, kind: u8, limits: &Limits) -> Checked<Value
         | kind::HASH_LISTPACK
         | kind::HASH_DEADLINES_EARLY..=kind::HASH_LISTPACK_DEADLINES => hash(reader, kind, limits)?.wrap(),
         kind::STREAM | kind::STREAM_2 | kind::STREAM_3 => stream::load(reader, kind, limits.stream)?.wrap(),
+        kind::MODULE_2 => json::load(reader)?.wrap(),
         _ => return Err(Corrupt),
     };
     Ok(Value::Collection(any))

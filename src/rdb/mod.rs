@@ -9,9 +9,10 @@
 //! | `load` | bytes to values |
 //! | `stream` | the same for streams |
 //! | `file` | whole files |
+//! | `json` | the same for JSON documents |
 //!
 //! Written is version 11, that of Redis 7.2, in the types that it writes; a hash with deadlines of fields has a type of
-//! 7.4, as there is no older one. Read is every type of values from 2.6 on but modules.
+//! 7.4, as there is no older one. Read is every type of values from 2.6 on, of those of modules RedisJSON's.
 //!
 //! Bytes that are read are not trusted, whatever their sum says: every length is compared with what is there before
 //! anything is allocated for it, every structure is walked to its end, and members that must be different are.
@@ -19,6 +20,7 @@
 //! The format is that of Redis's `rdb.c`, `listpack.c`, `ziplist.c`, `zipmap.c` and `intset.c`.
 
 pub mod file;
+mod json;
 mod listpack;
 mod load;
 mod old;
@@ -53,6 +55,8 @@ mod kind {
     pub const ZSET: u8 = 3;
     pub const HASH: u8 = 4;
     pub const ZSET_2: u8 = 5;
+    /// A module's, with marks between its parts.
+    pub const MODULE_2: u8 = 7;
     pub const HASH_ZIPMAP: u8 = 9;
     pub const LIST_ZIPLIST: u8 = 10;
     pub const SET_INTSET: u8 = 11;
@@ -71,9 +75,8 @@ mod kind {
     pub const HASH_LISTPACK_DEADLINES_EARLY: u8 = 23;
     pub const HASH_DEADLINES: u8 = 24;
     pub const HASH_LISTPACK_DEADLINES: u8 = 25;
-    /// Of modules: the first only the module itself can read, the second says of what it consists.
+    /// Of a module, which alone can read it.
     pub const MODULE: u8 = 6;
-    pub const MODULE_2: u8 = 7;
 
     /// The version from which on everything is read that any file of ours needs.
     pub const FIRST_VERSION: u16 = super::OLDEST_WRITTEN;
@@ -148,7 +151,7 @@ impl Value {
 }
 
 /// A value as DUMP gives it out: type, value, version, sum. Long texts are compressed if `compress` says so and that
-/// makes them shorter. None of a JSON document, which no type of Redis itself is for.
+/// makes them shorter. None of what has no form here.
 pub fn dump(view: View<'_>, compress: bool) -> Option<Vec<u8>> {
     let mut bytes = Vec::new();
     save::value(view, &mut Writer::new(&mut bytes, compress))?;

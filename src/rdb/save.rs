@@ -2,7 +2,7 @@
 
 use super::listpack::Listpack;
 use super::write::{Writer, format_score};
-use super::{kind, stream};
+use super::{json, kind, stream};
 use crate::value::collection::{Any, Collection, Kind};
 use crate::value::hash::{Hash, HashRef, Pair};
 use crate::value::list::{List, ListRef};
@@ -47,7 +47,7 @@ fn small(packed: PackedView<'_>, out: &mut Writer<'_>) -> Option<()> {
         Kind::Hash => hash(Hash::view_packed(form, bytes), out),
         Kind::Set => set(Set::view_packed(form, bytes), out),
         Kind::ZSet => zset(ZSet::view_packed(form, bytes), out),
-        Kind::Stream => return None,
+        Kind::Stream | Kind::Json => return None,
     }
     Some(())
 }
@@ -73,6 +73,7 @@ fn collection(any: &Any, out: &mut Writer<'_>) -> Option<()> {
         Any::Set(it) => set(it.view(), out),
         Any::ZSet(it) => zset(it.view(), out),
         Any::Stream(it) => stream::save(it, out),
+        Any::Json(it) => json::save(it.view(), out)?,
     }
     Some(())
 }
@@ -191,8 +192,7 @@ fn zset(view: ZRef<'_>, out: &mut Writer<'_>) {
 }
 
 fn push_score(pack: &mut Listpack, score: f64) {
-    let is_negative_zero = score == 0.0 && score.is_sign_negative();
-    if score.abs() <= WHOLE && score.trunc() == score && !is_negative_zero {
+    if score.abs() <= WHOLE && score.trunc() == score {
         pack.push(Item::Int(score as i64));
     } else {
         pack.push(Item::Text(format_score(score).as_bytes()));

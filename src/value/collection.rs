@@ -5,7 +5,9 @@
 //! place under the node's latch. Whether it is small is a question of bytes ([`PACKED_WORD_MAX`]); which name OBJECT
 //! ENCODING gives it is another question, which the type answers by Redis's thresholds.
 
+use super::dict::AHEAD;
 use super::hash::Hash;
+use super::json::Json;
 use super::latch::{ReadGuard, WriteGuard};
 use super::list::List;
 use super::node::{Node, NodeKind};
@@ -36,6 +38,8 @@ pub enum Kind {
     ZSet = 3,
     /// A stream.
     Stream = 4,
+    /// A JSON document.
+    Json = 5,
 }
 
 impl Kind {
@@ -46,11 +50,12 @@ impl Kind {
             1 => Kind::Hash,
             2 => Kind::Set,
             3 => Kind::ZSet,
-            _ => Kind::Stream,
+            4 => Kind::Stream,
+            _ => Kind::Json,
         }
     }
 
-    /// What TYPE answers.
+    /// What TYPE answers: of a document the name that RedisJSON's module has.
     pub fn name(self) -> &'static str {
         match self {
             Kind::List => "list",
@@ -58,6 +63,7 @@ impl Kind {
             Kind::Set => "set",
             Kind::ZSet => "zset",
             Kind::Stream => "stream",
+            Kind::Json => "ReJSON-RL",
         }
     }
 }
@@ -94,6 +100,15 @@ pub trait Collection: Sized + Send + Sync + Clone + 'static {
     fn of_mut(any: &mut Any) -> Option<&mut Self>;
 }
 
+/// What a command is about to look for in a collection.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Sought<'a> {
+    /// The name of a field or a member.
+    pub name: &'a [u8],
+    /// The score that the member is to have.
+    pub score: Option<f64>,
+}
+
 /// A collection of any type.
 #[derive(Clone, Debug)]
 pub enum Any {
@@ -107,6 +122,8 @@ pub enum Any {
     ZSet(ZSet),
     /// A stream.
     Stream(Stream),
+    /// A JSON document.
+    Json(Json),
 }
 
 /// Evaluates the body with `$name` bound to the collection inside.
@@ -118,6 +135,7 @@ macro_rules! with_any {
             Any::Set($name) => $body,
             Any::ZSet($name) => $body,
             Any::Stream($name) => $body,
+            Any::Json($name) => $body,
         }
     };
 }
@@ -145,12 +163,25 @@ impl Any {
             Any::Set(_) => Kind::Set,
             Any::ZSet(_) => Kind::ZSet,
             Any::Stream(_) => Kind::Stream,
+            Any::Json(_) => Kind::Json,
         }
     }
 
     /// Bytes of heap besides its own size.
     pub fn heap_bytes(&self) -> usize {
         with_any!(self, c => c.heap_bytes())
+    }
+
+    /// Asks the processor for what lookups that are about to come will read. Nothing is promised or changed by it.
+    pub fn look_ahead(&self, sought: &[Sought<'_>]) {
+        for some in sought.chunks(AHEAD) {
+            match self {
+                Any::Hash(hash) => hash.look_ahead(some),
+                Any::Set(set) => set.look_ahead(some),
+                Any::ZSet(zset) => zset.look_ahead(some),
+                Any::List(_) | Any::Stream(_) | Any::Json(_) => {}
+            }
+        }
     }
 
     /// Whether freeing it belongs on the background thread.
@@ -175,6 +206,7 @@ pub fn packed_encoding(packed: PackedView<'_>) -> &'static str {
         Kind::Set => of::<Set>(packed),
         Kind::ZSet => of::<ZSet>(packed),
         Kind::Stream => of::<Stream>(packed),
+        Kind::Json => of::<Json>(packed),
     }
 }
 
@@ -210,6 +242,7 @@ impl Shared {
     }
 
     /// Looks at the collection. The guard is of the node that holds it.
+    #[inline]
     pub fn read<R>(&self, _held: &ReadGuard<'_>, look: impl FnOnce(&Any) -> R) -> R {
         // SAFETY: the read guard keeps writers out.
         self.any.with(|any| look(unsafe { &*any }))
@@ -222,6 +255,7 @@ impl Shared {
     }
 
     /// Changes the collection. The guard is of the node that holds it.
+    #[inline]
     pub fn write<R>(&self, _held: &WriteGuard<'_>, change: impl FnOnce(&mut Any) -> R) -> R {
         // SAFETY: the write guard excludes every other access.
         self.any.with_mut(|any| change(unsafe { &mut *any }))

@@ -5,7 +5,8 @@
 //!
 //! Rules:
 //! 1. Only a holder of the writer bit whose reader count has reached zero may change what the latch protects.
-//! 2. A reader that finds the writer bit set takes its own count back before it waits, so the writer's wait ends.
+//! 2. A reader that finds the writer bit set takes its own count back before it waits, or gives up, so the writer's wait
+//!    ends.
 //! 3. Latches are held inside one synchronous command and never across an await, so waiting is a short spin; a
 //!    descheduled holder is waited for with `yield_now`.
 //!
@@ -51,6 +52,21 @@ impl Latch {
                 pause(&mut spins);
             }
         }
+    }
+
+    /// Shared access if no writer holds the latch or waits for it.
+    #[inline]
+    pub fn try_read(&self) -> Option<ReadGuard<'_>> {
+        // A look first, so that a latch that is held stays in its holder's cache.
+        if self.0.load(Ordering::Relaxed) & WRITER != 0 {
+            return None;
+        }
+        // Ordering: as in `read`.
+        if self.0.fetch_add(1, Ordering::Acquire) & WRITER == 0 {
+            return Some(ReadGuard(self));
+        }
+        self.0.fetch_sub(1, Ordering::Release);
+        None
     }
 
     /// Waits for exclusive access.

@@ -10,7 +10,7 @@
 
 use bytes::{Bytes, BytesMut};
 
-use super::collection::{Kind, Shared};
+use super::collection::{Kind, Shared, Sought};
 use super::hyperloglog::Dense;
 use super::latch::{Latch, WriteGuard};
 use super::word::ExpireAt;
@@ -20,7 +20,7 @@ use crate::sync::{AtomicU64, Ordering, UnsafeCell};
 const LARGE_BYTES: usize = 256 * 1024;
 
 /// The number of the first kind of collection.
-const COLLECTIONS: u16 = 8;
+pub(super) const COLLECTIONS: u16 = 8;
 
 /// A value with a header.
 #[derive(Debug)]
@@ -99,6 +99,16 @@ impl Node {
         match &self.kind {
             NodeKind::Collection(shared) if shared.kind() == kind => Some(shared),
             _ => None,
+        }
+    }
+
+    /// Asks the processor for what lookups that are about to come will read in the collection that the node holds, if
+    /// no writer is in the way.
+    pub fn look_ahead(&self, sought: &[Sought<'_>]) {
+        if let NodeKind::Collection(shared) = &self.kind
+            && let Some(held) = self.latch.try_read()
+        {
+            shared.read(&held, |any| any.look_ahead(sought));
         }
     }
 

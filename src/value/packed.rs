@@ -229,6 +229,13 @@ fn item_len(run: &[u8]) -> Option<usize> {
     })
 }
 
+/// The text of the item at byte `at`, if it is a text of the shortest kind: one byte stands in front of it.
+#[inline(always)]
+pub fn short_text(run: &[u8], at: usize) -> Option<&[u8]> {
+    let len = usize::from(*run.get(at)?);
+    if len <= TEXT_SMALL_MAX { run.get(at + 1..at + 1 + len) } else { None }
+}
+
 /// The item that `bytes` are, as [`Items::next_range`] cuts them.
 #[inline]
 pub fn item(bytes: &[u8]) -> Item<'_> {

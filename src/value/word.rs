@@ -130,6 +130,12 @@ impl Word {
         self.0 & TAG == NODE
     }
 
+    /// Whether this word points to a collection that has outgrown its word.
+    #[inline]
+    pub fn is_large_collection(self) -> bool {
+        self.is_node() && self.0 >> UPPER_SHIFT >= u64::from(node::COLLECTIONS)
+    }
+
     /// The address to prefetch before the value is read, if it is not in the word.
     #[inline]
     pub fn pointee(self) -> Option<*const u8> {
@@ -502,7 +508,7 @@ mod tests {
     fn packed_words_read_back() {
         let bytes: Vec<u8> = (0..=255).cycle().take(PACK_LEN).collect();
         for len in [1, 2, 100, 512, PACK_LEN] {
-            for kind in [Kind::List, Kind::Hash, Kind::Set, Kind::ZSet, Kind::Stream] {
+            for kind in [Kind::List, Kind::Hash, Kind::Set, Kind::ZSet, Kind::Stream, Kind::Json] {
                 for (form, expire_at) in [(0, NO_EXPIRY), (3, 7), (1, u64::MAX)] {
                     let word = OwnedWord::from_packed(kind, form, &bytes[..len], expire_at);
                     // SAFETY: the word is owned by the test.

@@ -429,3 +429,44 @@ fn a_waiting_client_costs_little() {
         c.expect(bulks(&[&format!("queue:{i}"), "x"]));
     }
 }
+
+#[test]
+fn messages_reach_a_client_while_it_waits() {
+    let server = TestServer::start();
+    let (mut c, mut other) = (server.raw(), server.raw());
+    c.send("HELLO 3\r\nSUBSCRIBE news\r\n");
+    while c.read_line() != "$4" || c.read_line() != "news" {}
+    c.expect(":1\r\n");
+    block(&mut c, &mut other, "BLPOP l 0", 1);
+    other.check("PUBLISH news one", ":1\r\n");
+    c.expect(">3\r\n$7\r\nmessage\r\n$4\r\nnews\r\n$3\r\none\r\n");
+    // More than the socket takes at once arrives whole and in order, and the wait goes on.
+    let large = "x".repeat(3_000_000);
+    for _ in 0..4 {
+        other.command(&["PUBLISH", "news", &large]);
+        other.expect(":1\r\n");
+    }
+    for _ in 0..4 {
+        c.expect(format!(">3\r\n$7\r\nmessage\r\n$4\r\nnews\r\n$3000000\r\n{large}\r\n"));
+    }
+    blocked(&mut other, 1);
+    other.check("RPUSH l a", ":1\r\n");
+    c.expect(bulks(&["l", "a"]));
+    other.check("PUBLISH news two", ":1\r\n");
+    c.expect(">3\r\n$7\r\nmessage\r\n$4\r\nnews\r\n$3\r\ntwo\r\n");
+}
+
+/// The order in which two clients' commands come is that of their waits, not that of their sending: see `left_out` of
+/// unit/type/list in tests/upstream.
+#[test]
+fn a_wait_that_ends_with_an_error_leaves_the_element_to_the_next() {
+    let server = TestServer::start();
+    let (mut one, mut two, mut other) = (server.raw(), server.raw(), server.raw());
+    other.check("SET wrong text", "+OK\r\n");
+    block(&mut one, &mut other, "BRPOPLPUSH l wrong 0", 1);
+    block(&mut two, &mut other, "BRPOPLPUSH l right 0", 2);
+    other.check("LPUSH l foo", ":1\r\n");
+    assert!(one.read_line().starts_with("-WRONGTYPE"));
+    two.expect("$3\r\nfoo\r\n");
+    other.check("LRANGE right 0 -1", "*1\r\n$3\r\nfoo\r\n");
+}

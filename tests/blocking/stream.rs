@@ -1,5 +1,7 @@
 //! XREAD and XREADGROUP with BLOCK.
 
+use std::time::{Duration, Instant};
+
 use crate::common::TestServer;
 use crate::{block, blocked, silent};
 
@@ -65,4 +67,40 @@ fn readers_of_a_group_take_turns_and_hear_of_its_end() {
     other.check("SET s text", "+OK\r\n");
     one.expect("-WRONGTYPE Operation against a key holding the wrong kind of value\r\n");
     blocked(&mut other, 0);
+}
+
+/// An entry that has been pending for long enough is claimed by a reader that waits, though nobody writes.
+#[test]
+fn a_reader_that_claims_is_woken_when_an_entry_comes_of_age() {
+    let server = TestServer::start();
+    let (mut one, mut two, mut other) = (server.raw(), server.raw(), server.raw());
+    other.check("XGROUP CREATE s g 0 MKSTREAM", "+OK\r\n");
+    other.check("XADD s 1-1 f v", "$3\r\n1-1\r\n");
+    let read = |name: &str, more: &str| format!("XREADGROUP GROUP g {name} {more} STREAMS s >");
+    let began = Instant::now();
+    other.send(format!("{}\r\n", read("first", "COUNT 1")));
+    other.expect("*1\r\n*2\r\n$1\r\ns\r\n*1\r\n*2\r\n$3\r\n1-1\r\n*2\r\n$1\r\nf\r\n$1\r\nv\r\n");
+    block(&mut one, &mut other, &read("second", "BLOCK 0 CLAIM 200"), 1);
+    // Who came later, and would claim later, is not woken by it.
+    block(&mut two, &mut other, &read("third", "BLOCK 0 CLAIM 60000"), 2);
+    one.expect("*1\r\n*2\r\n$1\r\ns\r\n*1\r\n*4\r\n$3\r\n1-1\r\n*2\r\n$1\r\nf\r\n$1\r\nv\r\n:");
+    assert!(began.elapsed() >= Duration::from_millis(200), "{:?}", began.elapsed());
+    let idle: u64 = one.read_line().parse().expect("milliseconds");
+    assert!((200..5000).contains(&idle), "{idle}");
+    one.expect(":1\r\n");
+    blocked(&mut other, 1);
+    silent(&mut two);
+    // What is acknowledged before its time is claimed by nobody; the reader gets what is new.
+    block(&mut one, &mut other, &read("second", "BLOCK 0 CLAIM 150"), 2);
+    other.check("XACK s g 1-1", ":1\r\n");
+    std::thread::sleep(Duration::from_millis(250));
+    silent(&mut one);
+    other.check("XADD s 2-1 f v", "$3\r\n2-1\r\n");
+    two.expect("*1\r\n*2\r\n$1\r\ns\r\n*1\r\n*4\r\n$3\r\n2-1\r\n*2\r\n$1\r\nf\r\n$1\r\nv\r\n:0\r\n:0\r\n");
+    // The other one claims that in its turn.
+    one.expect("*1\r\n*2\r\n$1\r\ns\r\n*1\r\n*4\r\n$3\r\n2-1\r\n*2\r\n$1\r\nf\r\n$1\r\nv\r\n:");
+    one.read_line();
+    one.expect(":1\r\n");
+    // Its own time ends such a wait as any other.
+    one.check(&read("second", "BLOCK 30 CLAIM 60000"), "*-1\r\n");
 }

@@ -2,13 +2,13 @@
 
 use redis::Value;
 
-use crate::common::real::Redis;
+use crate::common::redis_server::Redis;
 use crate::old::old_payloads;
 use crate::{body, digest, dump, encoding, fill, line, restore, sealed, start, stream_facts};
 
 #[test]
 fn values_of_redis_come_here_and_ours_go_there() {
-    let Some(redis) = Redis::start(&[]) else { return };
+    let Some(redis) = Redis::start() else { return };
     let server = start();
     let (mut ours, mut theirs) = (server.client(), redis.client());
     for key in fill(&mut theirs) {
@@ -37,7 +37,7 @@ fn values_of_redis_come_here_and_ours_go_there() {
 
 #[test]
 fn types_that_old_versions_wrote_are_read() {
-    let redis = Redis::start(&[]);
+    let redis = Redis::start();
     let server = start();
     let (mut ours, mut theirs) = (server.client(), redis.as_ref().map(Redis::client));
     for (payload, reads) in old_payloads() {

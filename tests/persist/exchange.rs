@@ -3,7 +3,7 @@
 use redis::{Connection, Value};
 
 use crate::common::every_type::KEYS;
-use crate::common::real::Redis;
+use crate::common::redis_server::Redis;
 use crate::{Folder, end, fill, line};
 
 /// What both servers must agree about.
@@ -37,7 +37,7 @@ fn forget_groups(c: &mut Connection) {
 #[test]
 fn a_file_of_redis_is_loaded_here() {
     let folder = Folder::new("from-redis");
-    let Some(redis) = Redis::start(&["--dir", folder.text()]) else { return };
+    let Some(redis) = Redis::with(&["--dir", folder.text()]) else { return };
     let mut theirs = redis.client();
     fill(&mut theirs);
     let _: Value = line(&mut theirs, "SAVE");
@@ -60,7 +60,7 @@ fn a_file_of_ours_is_loaded_by_redis() {
     crate::wait_for_save(&mut ours);
     let bytes = std::fs::read(folder.file("dump.rdb")).expect("the file");
     assert_eq!(&bytes[..9], b"REDIS0010");
-    let Some(redis) = Redis::start(&["--dir", folder.text()]) else { return };
+    let Some(redis) = Redis::with(&["--dir", folder.text()]) else { return };
     let mut theirs = redis.client();
     assert_eq!(facts(&mut theirs), wanted);
     for key in KEYS {

@@ -14,6 +14,7 @@ use sockudo_kv::value::packed::Item;
 use sockudo_kv::value::word::View;
 use sockudo_kv::value::{hash, list, set, stream, zset};
 
+use crate::common::dice::Dice;
 use crate::{Folder, line, try_line, wait_for_save};
 
 const ACCOUNTS: u64 = 3000;
@@ -29,18 +30,6 @@ fn limits() -> Limits {
         set: set::Limits { ints: 512, entries: 128, value: 64 },
         zset: zset::Limits { entries: 128, value: 64 },
         stream: stream::Limits { bytes: 4096, entries: 100 },
-    }
-}
-
-/// Numbers that nobody can foretell, the same in every run.
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self, below: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % below
     }
 }
 
@@ -202,8 +191,7 @@ fn a_file_is_of_one_instant_whatever_happens_meanwhile() {
         for seed in 1..=4 {
             let (server, stop, moved) = (&server, &stop, &moved);
             scope.spawn(move || {
-                let (mut c, mut dice) =
-                    (server.client(), Dice(u64::wrapping_mul(seed, 0x9e37_79b9_7f4a_7c15)));
+                let (mut c, mut dice) = (server.client(), Dice::new(seed));
                 while !stop.load(Ordering::Relaxed) {
                     move_things(&mut c, &mut dice);
                     moved.fetch_add(1, Ordering::Relaxed);

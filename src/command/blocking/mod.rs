@@ -17,6 +17,9 @@
 //!    with the reply going to the waiter. A handler that finds nothing keeps waiting, in its old place.
 //! 3. The task wakes, and finds the reply.
 //!
+//! Time alone may make data, too. A handler that knows when says so ([`Block::again_at`]); its task then closes what the
+//! command touches and serves those who wait for its keys, as a writer would have ([`run_again`]).
+//!
 //! # No deadlock
 //! A served command touches keys of its own: BLMOVE pushes to another list, whose waiters are then served in turn, and
 //! so on. So before a writer runs, it asks the queues what serving could reach ([`Queues::reach`]): from each stripe
@@ -47,9 +50,9 @@ mod waiter;
 pub(super) use commands::COMMANDS;
 
 pub use queues::Queues;
-pub(super) use serve::{Served, close, serve, wait};
+pub(super) use serve::{Served, close, run_again, serve, wait};
 pub use timeout::{milliseconds, seconds};
-pub use waiter::{End, Waiter};
+pub use waiter::{Change, End, Waiter};
 
 use std::time::Duration;
 
@@ -75,13 +78,17 @@ pub struct Block {
     pub on_timeout: fn(&mut Reply<'_>),
     /// What runs when there is data, if not the command as it was sent: `XREAD ... $` means the end of now.
     pub args: Option<ArgBuf>,
+    /// The Unix time in milliseconds at which the command is to run again although nobody has written: time alone may
+    /// make its data, as entries of a stream that wait for so long that another consumer may claim them.
+    pub again_at: Option<u64>,
 }
 
 impl Block {
     /// A wait for values of type `kind` under the keys at these arguments; its end by time is no array.
     pub fn on(kind: Kind, keys: Vec<usize>, timeout: Option<Duration>) -> Block {
         let on_timeout = |reply: &mut Reply<'_>| reply.null_array();
-        Block { keys, kind, even_if_gone: false, destination: None, timeout, on_timeout, args: None }
+        let (even_if_gone, destination, args, again_at) = (false, None, None, None);
+        Block { keys, kind, even_if_gone, destination, timeout, on_timeout, args, again_at }
     }
 }
 

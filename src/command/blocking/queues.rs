@@ -50,8 +50,9 @@ impl Queues {
     }
 
     /// Enters a wait. The caller's section is over the stripes of its keys, so that no writer can have missed it.
+    ///
+    /// Its client is told last: CLIENT UNBLOCK must not find, and take out of the queues, what is not yet in all of them.
     pub(super) fn enter(&self, server: &Server, waiter: &Arc<Waiter>) {
-        self.clients().insert(waiter.client.id, Arc::clone(waiter));
         for key in &waiter.keys {
             let stripe = Footprint::stripe(server, key);
             let mut shard = self.shard(stripe);
@@ -59,6 +60,7 @@ impl Queues {
             queues.entry((waiter.db, key.clone())).or_default().push_back(Arc::clone(waiter));
             server.keyspace.gate.mark(stripe, Observers::WAITING);
         }
+        self.clients().insert(waiter.client.id, Arc::clone(waiter));
     }
 
     /// Takes a wait that is over out of all queues.
@@ -140,7 +142,7 @@ impl Queues {
 
     /// Ends a wait, unless it is over already; whether this call ended it.
     pub fn end(&self, server: &Server, waiter: &Arc<Waiter>, end: End) -> bool {
-        let ended = waiter.end_with(|| Some(end));
+        let ended = waiter.end_with(|| Ok(end));
         if ended {
             self.leave(server, waiter);
         }

@@ -6,10 +6,11 @@ use std::sync::Arc;
 use super::{Block, End, Waiter};
 use crate::command::Ctx;
 use crate::command::client::Client;
-use crate::command::exec::ABANDONED;
+use crate::command::exec::{ABANDONED, Alone};
 use crate::command::footprint::Footprint;
 use crate::command::nested::{Call, Caller};
-use crate::command::state::Server;
+use crate::command::state::{Server, unix_ms};
+use crate::command::tracking::{self, Own};
 use crate::keyspace::gate::{Closed, Observers, Section};
 use crate::keyspace::{Access, Space};
 use crate::log_warning;
@@ -82,6 +83,24 @@ pub(in crate::command) fn serve(done: &Served<'_>) {
     }
 }
 
+/// Runs a waiting command although nobody has written, because its time has come; and with it, in their order, the
+/// others that wait for its keys.
+pub(in crate::command) fn run_again(server: &Server, guard: &Guard, lane: usize, waiter: &Waiter) -> Alone {
+    let mut footprint = Footprint::default();
+    footprint.add_stripes(&waiter.touches);
+    let section = match close(server, lane, footprint) {
+        Ok(section) => section,
+        Err(closed) => return Alone::Closed(closed),
+    };
+    let now = unix_ms();
+    if server.pause.holds(waiter.call().command.flags, now) {
+        return Alone::Paused;
+    }
+    waiter.keys.iter().for_each(|key| section.trace().note(waiter.db, key));
+    serve(&Served { server, guard, section: &section, lane, now });
+    Alone::Done
+}
+
 impl Served<'_> {
     fn space(&self, db: usize) -> Space<'_> {
         let space = Space::new(&self.server.keyspace, db, self.guard, self.lane, self.now, Access::Writing);
@@ -107,33 +126,38 @@ impl Served<'_> {
         }
     }
 
-    /// Runs the command; none if it keeps waiting.
-    fn run(&self, waiter: &Waiter) -> Option<End> {
+    /// Runs the command; if it keeps waiting, when it is to run again.
+    fn run(&self, waiter: &Waiter) -> Result<End, Option<u64>> {
         let trace = self.section.trace();
         let (noted, mut out) = (trace.noted(), Output::new());
         let outcome = catch_unwind(AssertUnwindSafe(|| self.call(waiter, &mut out)));
         match outcome {
-            Ok(true) => Some(End::Served(out, false)),
-            Ok(false) => {
+            Ok(None) => Ok(End::Served(out, false)),
+            Ok(Some(block)) => {
                 // It made no data. What it changed, such as the time when a consumer was seen last, is nothing to run
                 // it again for, which would have no end.
                 trace.forget_after(noted);
-                None
+                Err(block.again_at)
             }
             Err(_) => {
                 let mut out = Output::new();
                 Reply::new(&mut out, waiter.resp3).error(ABANDONED);
                 log_warning!("The command '{}' panicked and was abandoned", waiter.call().command.name);
-                Some(End::Served(out, true))
+                Ok(End::Served(out, true))
             }
         }
     }
 
-    /// Calls the handler; whether it has replied.
-    fn call(&self, waiter: &Waiter, out: &mut Output) -> bool {
+    /// Calls the handler; none if it has replied, or else what it waits for.
+    fn call(&self, waiter: &Waiter, out: &mut Output) -> Option<Box<Block>> {
         let call = waiter.call();
         let space = self.space(waiter.db).touching(!waiter.no_touch);
         let mut client = Client::stand_in(waiter);
+        let tracker = self.server.tracking.of(client.id);
+        let own = tracker.as_ref().map(Own::begin);
+        if let Some(tracker) = &tracker {
+            tracking::enter_in(self.server, self.section, tracker, (call.command, call.args));
+        }
         let mut ctx = Ctx {
             server: self.server,
             client: &mut client,
@@ -148,6 +172,11 @@ impl Served<'_> {
             first_key: None,
         };
         (call.command.handler)(&mut ctx);
-        ctx.block.is_none()
+        let block = ctx.block;
+        if let Some(own) = own {
+            let mut reply = block.is_none().then(|| Reply::new(out, waiter.resp3));
+            own.tell(&self.server.tracking, reply.as_mut());
+        }
+        block
     }
 }

@@ -9,6 +9,7 @@ use crate::command::client::{Client, Shared};
 use crate::command::footprint::Footprint;
 use crate::command::nested::Call;
 use crate::command::state::Server;
+use crate::command::ticks::ticks;
 use crate::keyspace::gate::Stripe;
 use crate::protocol::args::ArgBuf;
 use crate::protocol::reply::{Output, Reply};
@@ -28,10 +29,23 @@ pub enum End {
 
 /// The state of a wait.
 enum State {
-    /// It goes on, and this wakes the task.
-    Waiting(Waker),
+    /// It goes on.
+    Waiting {
+        /// Wakes the task.
+        waker: Waker,
+        /// See [`Block::again_at`].
+        again_at: Option<u64>,
+    },
     /// It is over, and the task has not seen it.
     Over(End),
+}
+
+/// What the task of a waiting command is to know.
+pub enum Change {
+    /// The wait is over.
+    Over,
+    /// The command is to run again at this Unix time in milliseconds, if nothing happens before.
+    AgainAt(Option<u64>),
 }
 
 /// A command that waits for data.
@@ -53,6 +67,8 @@ pub struct Waiter {
     pub(super) touches: Box<[Stripe]>,
     /// Where running it makes data.
     pub(super) destination: Option<Stripe>,
+    /// When it began to wait, in ticks.
+    pub(in crate::command) began: u64,
     /// How long it waits; none for ever.
     pub timeout: Option<Duration>,
     on_timeout: fn(&mut Reply<'_>),
@@ -84,9 +100,10 @@ impl Waiter {
             keys: keys.into(),
             touches: touches.stripes().unwrap_or_default().into(),
             destination: destination.map(|key| Footprint::stripe(server, key)),
+            began: ticks(),
             timeout: block.timeout,
             on_timeout: block.on_timeout,
-            state: Mutex::new(State::Waiting(Waker::noop().clone())),
+            state: Mutex::new(State::Waiting { waker: Waker::noop().clone(), again_at: block.again_at }),
         }
     }
 
@@ -108,32 +125,37 @@ impl Waiter {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Polls until the wait is over.
-    pub fn poll_over(&self, cx: &mut Context<'_>) -> Poll<()> {
+    /// Polls until the wait is over, or the command is to run again at another time than `known`.
+    pub fn poll_change(&self, known: Option<u64>, cx: &mut Context<'_>) -> Poll<Change> {
         match &mut *self.state() {
-            State::Over(_) => Poll::Ready(()),
-            State::Waiting(waker) => {
+            State::Over(_) => Poll::Ready(Change::Over),
+            State::Waiting { again_at, .. } if *again_at != known => Poll::Ready(Change::AgainAt(*again_at)),
+            State::Waiting { waker, .. } => {
                 waker.clone_from(cx.waker());
                 Poll::Pending
             }
         }
     }
 
-    /// Ends the wait if `decide` has an end for it; whether this call ended it.
-    pub(super) fn end_with(&self, decide: impl FnOnce() -> Option<End>) -> bool {
+    /// Ends the wait if `decide` has an end for it, or else notes when the command is to run again; whether this call
+    /// ended it.
+    pub(super) fn end_with(&self, decide: impl FnOnce() -> Result<End, Option<u64>>) -> bool {
         let mut state = self.state();
-        let State::Waiting(waker) = &mut *state else { return false };
-        let waker = std::mem::replace(waker, Waker::noop().clone());
-        let end = decide();
-        let ended = end.is_some();
-        *state = match end {
-            Some(end) => State::Over(end),
-            None => State::Waiting(waker.clone()),
+        let State::Waiting { waker, again_at } = &mut *state else { return false };
+        let woken = waker.clone();
+        let ended = match decide() {
+            Ok(end) => {
+                *state = State::Over(end);
+                true
+            }
+            Err(again) if again == *again_at => return false,
+            Err(again) => {
+                *again_at = again;
+                false
+            }
         };
         drop(state);
-        if ended {
-            waker.wake();
-        }
+        woken.wake();
         ended
     }
 
@@ -141,7 +163,7 @@ impl Waiter {
     fn take_end(&self) -> End {
         match std::mem::replace(&mut *self.state(), State::Over(End::Gone)) {
             State::Over(end) => end,
-            State::Waiting(_) => End::Gone,
+            State::Waiting { .. } => End::Gone,
         }
     }
 

@@ -17,18 +17,24 @@
 //! [`nested`](super::nested)), and those who register something. A client between MULTI and EXEC queues: see
 //! [`transaction`](super::transaction).
 
+mod ahead;
+mod memory;
 mod run;
+mod unplain;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::blocking;
 use super::client::Client;
+use super::diagnosis::{Seen, Source};
 use super::footprint::Footprint;
+use super::nested::Call;
+use super::room::Room;
 use super::script;
 use super::state::{Server, unix_ms};
 use super::table::{Command, Flags, registry};
-use super::transaction::{self, Admission};
-use super::{container, error, pubsub};
+use super::ticks::ticks;
+use super::{container, error};
 use crate::keyspace::Access;
 use crate::keyspace::bucket::Bucket;
 use crate::keyspace::entry::Entry;
@@ -41,6 +47,7 @@ use crate::protocol::args::Args;
 use crate::protocol::decoder::Decoder;
 use crate::protocol::reply::{Mark, Output, Reply};
 use crate::sync::epoch::pin;
+use crate::value::same::same;
 pub use run::Alone;
 use run::{Entrance, Run, answer_unknown};
 
@@ -62,6 +69,7 @@ pub struct Worker {
     offloads: bool,
     window: Vec<Prepared>,
     snapshot: Snapshot,
+    room: Room,
 }
 
 /// How far a batch came.
@@ -73,6 +81,9 @@ pub enum Progress {
     Closed(usize, Closed),
     /// The command at this place must wait until CLIENT PAUSE is over.
     Paused(usize),
+    /// The command at this place must wait until there is memory for it, or until what was unlinked is freed:
+    /// [`Worker::make_room`] says when.
+    Memory(usize),
     /// The command at this place waits for data: `client.waiting`. When that is over, [`Worker::finish_wait`] answers
     /// it, and the next one is to run.
     Blocked(usize),
@@ -85,10 +96,14 @@ pub enum Progress {
 /// Of the commands without keys, those that close something all the same.
 const KEYLESS_SECTIONS: Flags = Flags::CLOSES_ALL.union(Flags::STABLE).union(Flags::SECTION);
 
+/// Commands that may make memory short, or leave much of it to be freed.
+const MINDS_MEMORY: Flags = Flags::WRITE.union(Flags::DENYOOM);
+
 /// Why a command cannot run now.
 enum Wait {
     Closed(Closed),
     Paused,
+    Memory,
     Blocked,
     Offload,
 }
@@ -148,7 +163,13 @@ struct Place {
 impl Worker {
     /// The worker that announces in `lane`.
     pub fn new(lane: usize) -> Worker {
-        Worker { lane, offloads: true, window: Vec::with_capacity(WINDOW), snapshot: Snapshot::default() }
+        Worker {
+            lane,
+            offloads: true,
+            window: Vec::with_capacity(WINDOW),
+            snapshot: Snapshot::default(),
+            room: Room::default(),
+        }
     }
 
     /// A worker of the pool that runs scripts.
@@ -166,18 +187,19 @@ impl Worker {
     ) -> Alone {
         let guard = pin();
         collect_if_due(&guard);
-        let run = Run::new(server, &guard, self.lane);
-        run.look_at_memory();
+        let mut run = Run::new(server, &guard, self.lane);
+        run.bounded = self.room.begin(server.config.live().maxmemory());
         let mark = out.checkpoint();
         let table = server.keyspace.db(client.db).table(&guard);
         let prepared = Prepared::new(server, args);
         let outcome =
-            catch_unwind(AssertUnwindSafe(|| self.run_one(&run, table, client, args, prepared, out)));
+            catch_unwind(AssertUnwindSafe(|| self.run_any(&run, table, client, args, prepared, out)));
         run.time(UNTIMED);
         let ended = match outcome {
             Ok(Ok(())) | Ok(Err(Wait::Offload | Wait::Blocked)) => Alone::Done,
             Ok(Err(Wait::Closed(closed))) => return Alone::Closed(closed),
             Ok(Err(Wait::Paused)) => return Alone::Paused,
+            Ok(Err(Wait::Memory)) => return Alone::Memory,
             Err(_) => {
                 run.abandon(client, args, mark, out);
                 client.closing = true;
@@ -186,6 +208,7 @@ impl Worker {
         };
         run.counters.processed(1);
         client.publish(run.now);
+        server.tracking.flush_broadcast();
         ended
     }
 
@@ -208,11 +231,12 @@ impl Worker {
     ) -> Progress {
         let guard = pin();
         collect_if_due(&guard);
-        let run = Run::new(server, &guard, self.lane);
+        let mut run = Run::new(server, &guard, self.lane);
+        run.bounded = self.room.begin(server.config.live().maxmemory());
         let mut place = Place { at: from, mark: out.checkpoint() };
         let result =
             catch_unwind(AssertUnwindSafe(|| self.run_batch(&run, client, decoder, &mut place, out)));
-        run.time(UNTIMED);
+        run.end_group(client, decoder, place.at);
         run.counters.processed(place.at - from);
         let progress = result.unwrap_or_else(|_| {
             run.abandon(client, decoder.args(place.at), place.mark, out);
@@ -221,6 +245,7 @@ impl Worker {
         });
         client.held = matches!(progress, Progress::Paused(_));
         client.publish(run.now);
+        server.tracking.flush_broadcast();
         progress
     }
 
@@ -233,11 +258,12 @@ impl Worker {
         out: &mut Output,
     ) -> Progress {
         while place.at < decoder.batch_len() && !client.ends() {
+            run.end_group(client, decoder, place.at);
             let first = place.at;
             let end = (first + WINDOW).min(decoder.batch_len());
             let table = run.server.keyspace.db(client.db).table(run.guard);
             self.prepare(run, table, decoder, first..end);
-            run.look_at_memory();
+            self.look_at_memory(run);
             while place.at < end && !client.ends() {
                 let prepared = self.window[place.at - first];
                 let outcome = if client.is_plain() {
@@ -249,8 +275,12 @@ impl Worker {
                     Ok(()) => {}
                     Err(Wait::Closed(closed)) => return Progress::Closed(place.at, closed),
                     Err(Wait::Paused) => return Progress::Paused(place.at),
+                    Err(Wait::Memory) => return Progress::Memory(place.at),
                     Err(Wait::Blocked) => return Progress::Blocked(place.at),
                     Err(Wait::Offload) => return Progress::Offload(place.at),
+                }
+                if run.late.get().is_some() {
+                    run.name_late(client, decoder, place.at);
                 }
                 *place = Place { at: place.at + 1, mark: out.checkpoint() };
                 if out.pending() >= REPLIES_PENDING {
@@ -264,10 +294,14 @@ impl Worker {
     // -- looking up ---------------------------------------------------------------------------------------------
 
     fn prepare(&mut self, run: &Run<'_>, table: &Table, decoder: &Decoder, range: std::ops::Range<usize>) {
-        let keyspace = &run.server.keyspace;
+        let (keyspace, first) = (&run.server.keyspace, range.start);
         self.window.clear();
+        let mut before: &[u8] = &[];
         for i in range {
-            let prepared = Prepared::new(run.server, decoder.args(i));
+            let args = decoder.args(i);
+            let again = self.window.last().and_then(|last| last.again(run.server, before, args));
+            let prepared = again.unwrap_or_else(|| Prepared::new(run.server, args));
+            before = args.get(0).unwrap_or_default();
             if prepared.key_at != 0 {
                 table.prefetch_directory(prepared.hash);
                 keyspace.gate.prefetch(stripe_of(prepared.hash));
@@ -277,97 +311,73 @@ impl Worker {
         if self.window.len() == 1 {
             return;
         }
+        // Of commands on one key in a row only the first is looked up; the others find what it found.
+        let mut hash = None;
         for prepared in self.window.iter_mut().filter(|p| p.key_at != 0) {
-            prepared.bucket = Some(table.prefetch_bucket(prepared.hash, run.guard));
+            if hash != Some(prepared.hash) {
+                hash = Some(prepared.hash);
+                prepared.bucket = Some(table.prefetch_bucket(prepared.hash, run.guard));
+            }
         }
-        for prepared in &mut self.window {
-            prepared.entry =
-                prepared.bucket.and_then(|bucket| Table::prefetch_entry(bucket, prepared.hash, run.guard));
+        let mut entry = None;
+        for prepared in self.window.iter_mut().filter(|p| p.key_at != 0) {
+            if let Some(bucket) = prepared.bucket {
+                entry = Table::prefetch_entry(bucket, prepared.hash, run.guard);
+            }
+            prepared.entry = entry;
         }
+        let mut large = false;
         for prepared in &self.window {
             // SAFETY: reached through the table under the run's guard.
-            let word = prepared.entry.map(|entry| unsafe { entry.as_ref() }.load());
-            if let Some(pointee) = word.and_then(|word| word.pointee()) {
+            let Some(word) = prepared.entry.map(|entry| unsafe { entry.as_ref() }.load()) else { continue };
+            if let Some(pointee) = word.pointee() {
                 prefetch(pointee);
+                large |= word.is_large_collection() && prepared.looks_up();
             }
+        }
+        if large {
+            ahead::look(&self.window, decoder, first, run.guard);
         }
     }
 
     // -- running ------------------------------------------------------------------------------------------------
 
-    /// A command of a client that has said `CLIENT REPLY OFF` or `SKIP`, or MULTI, or listens to channels.
-    #[cold]
-    fn run_unplain(
+    /// Runs a command, and counts it and its time.
+    #[inline]
+    fn run_counted(
         &mut self,
         run: &Run<'_>,
         table: &Table,
         client: &mut Client,
         args: Args<'_>,
-        prepared: Prepared,
+        (prepared, (id, command)): (Prepared, (usize, &'static Command)),
         out: &mut Output,
     ) -> Result<(), Wait> {
-        let muted = !client.replies.on();
-        client.replies.begin();
-        let mark = out.checkpoint();
-        let listens = client.subscriptions.is_some() && !client.resp3;
-        if let Some((id, command)) = prepared.command
-            && listens
-            && !pubsub::is_allowed_while_listening(command)
-        {
-            Reply::new(out, false).error(&pubsub::refusal(command));
-            run.count_refusal(Some(id), out);
-        } else if client.multi.is_some() {
-            self.run_in_multi(run, table, client, args, prepared, out)?;
-        } else {
-            self.run_one(run, table, client, args, prepared, out)?;
-        }
-        // What a client listens to is pushed, and no reply.
-        let pushes = prepared.command.is_some_and(|(_, known)| pubsub::answers_by_pushing(known, args));
-        if muted && client.replies.end() && !pushes {
-            out.rollback(mark);
-        }
-        Ok(())
-    }
-
-    /// A command of a client that has said MULTI: it is queued, refused, or one of the few that run at once.
-    fn run_in_multi(
-        &mut self,
-        run: &Run<'_>,
-        table: &Table,
-        client: &mut Client,
-        args: Args<'_>,
-        prepared: Prepared,
-        out: &mut Output,
-    ) -> Result<(), Wait> {
-        let Some((id, command)) = prepared.command else {
-            transaction::abort(client);
-            answer_unknown(client, args, out);
-            run.count_refusal(None, out);
-            return Ok(());
-        };
-        client.last_command = id as u16;
-        let refused = run.refusal(client, command, args);
-        let out_of_memory = run.out_of_memory.get();
-        let admission = transaction::admit(run.server, client, command, args, out_of_memory, refused);
-        if let Admission::Refused(text) = admission {
-            Reply::new(out, client.resp3).error(&text);
-            run.count_refusal(Some(id), out);
-            return Ok(());
-        }
-        if run.paused(client, command, args) {
-            return Err(Wait::Paused);
-        }
-        if admission == Admission::Queued {
-            transaction::queue(run.server, client, (id, command), args, out);
-            return Ok(());
-        }
         run.time(id);
+        let mark = out.checkpoint();
         self.run_known(run, table, client, args, (prepared, command), out)?;
         run.count(Some(id), out);
+        if !run.passes(command, args) {
+            run.look_back(client, &Call { id, command, args }, out.since(mark));
+        }
         Ok(())
     }
 
-    #[inline]
+    /// [`Worker::run_one`] for those who call it seldom.
+    #[inline(never)]
+    fn run_any(
+        &mut self,
+        run: &Run<'_>,
+        table: &Table,
+        client: &mut Client,
+        args: Args<'_>,
+        prepared: Prepared,
+        out: &mut Output,
+    ) -> Result<(), Wait> {
+        self.run_one(run, table, client, args, prepared, out)
+    }
+
+    #[inline(always)]
     fn run_one(
         &mut self,
         run: &Run<'_>,
@@ -388,14 +398,14 @@ impl Worker {
             run.count_refusal(Some(id), out);
             return Ok(());
         }
-        if run.out_of_memory.get() && command.flags.contains(Flags::DENYOOM) {
+        if command.flags.intersects(MINDS_MEMORY)
+            && self.is_short(run, client, command.flags.contains(Flags::DENYOOM))?
+        {
             Reply::new(out, client.resp3).error(error::OUT_OF_MEMORY);
             run.count_refusal(Some(id), out);
             return Ok(());
         }
-        if let Some(text) = run.refusal(client, command, args) {
-            Reply::new(out, client.resp3).error(text);
-            run.count_refusal(Some(id), out);
+        if run.refuses(client, (id, command), args, out) {
             return Ok(());
         }
         if run.holds(command) && run.paused(client, command, args) {
@@ -403,18 +413,15 @@ impl Worker {
         }
         if self.offloads
             && command.flags.contains(Flags::RUNS_SCRIPT)
-            && client.is_plain()
+            && client.may_be_lent()
             && script::is_long(run.server, command, args)
         {
             return Err(Wait::Offload);
         }
-        run.time(id);
-        self.run_known(run, table, client, args, (prepared, command), out)?;
-        run.count(Some(id), out);
-        Ok(())
+        self.run_counted(run, table, client, args, (prepared, (id, command)), out)
     }
 
-    #[inline]
+    #[inline(always)]
     fn run_known(
         &mut self,
         run: &Run<'_>,
@@ -512,16 +519,29 @@ impl Worker {
         Ok(run.call_in(&section, client, args, command, out))
     }
 
+    /// Runs a waiting command once more, because its time has come: see [`blocking::Block::again_at`].
+    #[cold]
+    pub fn run_again(&mut self, server: &Server, waiter: &blocking::Waiter) -> Alone {
+        let guard = pin();
+        collect_if_due(&guard);
+        blocking::run_again(server, &guard, self.lane, waiter)
+    }
+
     /// Answers the command whose wait is over; the client goes on with the one behind it.
     #[cold]
     pub fn finish_wait(&mut self, server: &Server, client: &mut Client, out: &mut Output) {
         let Some(waiter) = client.waiting.take() else { return };
-        let (mark, id) = (out.checkpoint(), waiter.call().id);
+        let (mark, call) = (out.checkpoint(), waiter.call());
+        let id = call.id;
         let muted = !client.replies.on();
         waiter.answer(client, out);
+        let ticks = ticks().saturating_sub(waiter.began);
         let counters = server.stats.lane(self.lane);
         counters.called(id);
+        counters.took(id, ticks, server.config.live().latency_tracking());
         counters.processed(1);
+        let (source, bytes) = (Source::Client(client), out.since(mark) as u64);
+        server.diagnosis.judge(&server.config, &Seen { source, db: client.db, call: &call, ticks, bytes });
         if out.has_error() {
             counters.failed(id, out.take_error().unwrap_or_default());
         }
@@ -533,7 +553,22 @@ impl Worker {
 }
 
 impl Prepared {
+    fn looks_up(&self) -> bool {
+        self.command.is_some_and(|(_, command)| command.names.is_some())
+    }
+
+    /// What a command is that has the name of this one, which was `name`: nearly all of a pipeline are alike.
     #[inline]
+    fn again(&self, server: &Server, name: &[u8], args: Args<'_>) -> Option<Prepared> {
+        let (_, command) = self.command?;
+        // A command of a container has its own name before its key, and the container's in front: that is not enough.
+        if command.only_key != 1 || !same(args.get(0)?, name) {
+            return None;
+        }
+        let hash = server.keyspace.hasher.hash(args.get(command.only_key)?);
+        Some(Prepared { command: self.command, key_at: command.only_key, hash, bucket: None, entry: None })
+    }
+
     fn new(server: &Server, args: Args<'_>) -> Prepared {
         let command = registry().resolve(args);
         let mut prepared = Prepared { command, key_at: 0, hash: 0, bucket: None, entry: None };
@@ -551,12 +586,14 @@ impl Prepared {
 /// The argument of a call's only key, if it has exactly one and one step on it is all that the command does.
 #[inline]
 fn single_key(command: &Command, args: Args<'_>) -> Option<usize> {
+    if command.only_key != 0 {
+        return Some(command.only_key);
+    }
     let [spec] = command.keys else { return None };
-    if command.flags.intersects(Flags::EXCLUSIVE.union(Flags::SECTION)) {
+    if command.flags.intersects(Flags::SEVERAL_STEPS) {
         return None;
     }
-    let only = || spec.only_key_of(args.len()).or_else(|| spec.only_key_behind_options(args));
-    spec.fixed().or_else(only)
+    spec.only_key_of(args.len()).or_else(|| spec.only_key_behind_options(args))
 }
 
 #[cfg(test)]

@@ -41,35 +41,35 @@ const TAKES: &[KeySpec] = &[KeySpec::one(1, KeyFlags::RW.union(KeyFlags::ACCESS)
 const COUNTS: &[KeySpec] = &[KeySpec::one(1, KeyFlags::RW.union(KeyFlags::ACCESS).union(KeyFlags::UPDATE))];
 
 pub(in crate::command) const COMMANDS: &[Command] = &[
-    Command::new("hset", -4, WRITE, H, UPDATES, write::hset).docs(
+    Command::new("hset", -4, WRITE, H, UPDATES, write::hset).looks_up(2, 2).docs(
         GROUP,
         "2.0.0",
         "Sets fields of a hash.",
         "O(1) for each field.",
         "key field value [field value ...]",
     ),
-    Command::new("hmset", -4, WRITE, H, UPDATES, write::hmset).docs(
+    Command::new("hmset", -4, WRITE, H, UPDATES, write::hmset).looks_up(2, 2).docs(
         GROUP,
         "2.0.0",
         "Sets fields of a hash and answers OK.",
         "O(1) for each field.",
         "key field value [field value ...]",
     ),
-    Command::new("hsetnx", 4, WRITE, H, INSERTS, write::hsetnx).docs(
+    Command::new("hsetnx", 4, WRITE, H, INSERTS, write::hsetnx).looks_up(2, 0).docs(
         GROUP,
         "2.0.0",
         "Sets a field of a hash if it does not exist.",
         "O(1)",
         "key field value",
     ),
-    Command::new("hget", 3, READ_FAST, H, READS, read::hget).docs(
+    Command::new("hget", 3, READ_FAST, H, READS, read::hget).looks_up(2, 0).docs(
         GROUP,
         "2.0.0",
         "Returns the value of a field.",
         "O(1)",
         "key field",
     ),
-    Command::new("hmget", -3, READ_FAST, H, READS, read::hmget).docs(
+    Command::new("hmget", -3, READ_FAST, H, READS, read::hmget).looks_up(2, 1).docs(
         GROUP,
         "2.0.0",
         "Returns the values of fields.",
@@ -83,7 +83,7 @@ pub(in crate::command) const COMMANDS: &[Command] = &[
         "O(N) for N fields.",
         "key",
     ),
-    Command::new("hdel", -3, TAKE, H, DELETES, write::hdel).docs(
+    Command::new("hdel", -3, TAKE, H, DELETES, write::hdel).looks_up(2, 1).docs(
         GROUP,
         "2.0.0",
         "Deletes fields, and with the last one the hash.",
@@ -97,14 +97,14 @@ pub(in crate::command) const COMMANDS: &[Command] = &[
         "O(1)",
         "key",
     ),
-    Command::new("hstrlen", 3, READ_FAST, H, LOOKS, read::hstrlen).docs(
+    Command::new("hstrlen", 3, READ_FAST, H, LOOKS, read::hstrlen).looks_up(2, 0).docs(
         GROUP,
         "3.2.0",
         "Tells how long the value of a field is.",
         "O(1)",
         "key field",
     ),
-    Command::new("hexists", 3, READ_FAST, H, LOOKS, read::hexists).docs(
+    Command::new("hexists", 3, READ_FAST, H, LOOKS, read::hexists).looks_up(2, 0).docs(
         GROUP,
         "2.0.0",
         "Tells whether a field exists.",
@@ -125,14 +125,14 @@ pub(in crate::command) const COMMANDS: &[Command] = &[
         "O(N) for N fields.",
         "key",
     ),
-    Command::new("hincrby", 4, WRITE, H, COUNTS, write::hincrby).docs(
+    Command::new("hincrby", 4, WRITE, H, COUNTS, write::hincrby).looks_up(2, 0).docs(
         GROUP,
         "2.0.0",
         "Adds an integer to the one that a field holds, or to zero.",
         "O(1)",
         "key field increment",
     ),
-    Command::new("hincrbyfloat", 4, WRITE, H, COUNTS, write::hincrbyfloat).docs(
+    Command::new("hincrbyfloat", 4, WRITE, H, COUNTS, write::hincrbyfloat).looks_up(2, 0).docs(
         GROUP,
         "2.6.0",
         "Adds a number to the one that a field holds, or to zero.",

@@ -8,9 +8,10 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use super::{directory, rdb_path, status};
-use crate::command::state::{REDIS_VERSION, Server};
+use crate::command::state::{REDIS_VERSION, Server, unix_ms};
 use crate::config::reason;
 use crate::disk::{Failed, Fresh, Step};
+use crate::keyspace::evict::usage::{self, Tracking};
 use crate::keyspace::gate::Section;
 use crate::keyspace::snapshot::{Cut, Image, Kept};
 use crate::memory;
@@ -66,8 +67,8 @@ impl Job {
         let compress = config.number("rdbcompression") != 0;
         let version = Arc::new(AtomicU16::new(0));
         let record = {
-            let (version, usage) = (Arc::clone(&version), usage(server));
-            move |image: &Image<'_>, out: &mut Vec<u8>| record(image, compress, usage, &version, out)
+            let (version, clocks) = (Arc::clone(&version), Clocks::of(server));
+            move |image: &Image<'_>, out: &mut Vec<u8>| record(image, compress, &clocks, &version, out)
         };
         let cut = server.keyspace.cut(section, Arc::new(record), guard)?;
         let suffix = if by == By::Background { "-bg" } else { "" };
@@ -225,25 +226,43 @@ fn facts(server: &Server, out: &mut Vec<u8>) {
     }
 }
 
-/// When a key was used, as far as the file tells.
-fn usage(server: &Server) -> fn(u32) -> Usage {
-    /// The number of the policies that evict what was not used for long.
-    const LRU: [u64; 2] = [0, 4];
-    match LRU.contains(&server.config.number("maxmemory-policy")) {
-        true => |clock| Usage::Idle(status::seconds().saturating_sub(clock.into())),
-        false => |_| Usage::Unknown,
+/// What a file tells of keys' access clocks: as in Redis, what the policy of eviction asks for.
+enum Clocks {
+    Untold,
+    Recency,
+    /// With the decay of now.
+    Frequency(usage::Usage),
+}
+
+impl Clocks {
+    fn of(server: &Server) -> Clocks {
+        /// Policies by their numbers.
+        const LRU: [u64; 2] = [0, 4];
+        const LFU: [u64; 2] = [1, 5];
+        match server.config.number("maxmemory-policy") {
+            policy if LRU.contains(&policy) => Clocks::Recency,
+            policy if LFU.contains(&policy) => {
+                let usages = usage::Usage::default();
+                let decay = u32::try_from(server.config.number("lfu-decay-time")).unwrap_or(u32::MAX);
+                usages.set(Tracking::Frequency, 0, decay);
+                Clocks::Frequency(usages)
+            }
+            _ => Clocks::Untold,
+        }
+    }
+
+    fn usage(&self, clock: u32) -> Usage {
+        match self {
+            Clocks::Untold => Usage::Unknown,
+            Clocks::Recency => Usage::Idle(usage::seconds_since(clock, unix_ms())),
+            Clocks::Frequency(usages) => Usage::Frequency(usage::steps(usages.decayed(clock, unix_ms()))),
+        }
     }
 }
 
-fn record(
-    image: &Image<'_>,
-    compress: bool,
-    usage: fn(u32) -> Usage,
-    version: &AtomicU16,
-    out: &mut Vec<u8>,
-) {
+fn record(image: &Image<'_>, compress: bool, clocks: &Clocks, version: &AtomicU16, out: &mut Vec<u8>) {
     let Image { key, view, expire_at, clock } = *image;
-    let key = write::Key { name: key, view, expire_at, usage: usage(clock) };
+    let key = write::Key { name: key, view, expire_at, usage: clocks.usage(clock) };
     match write::key(&key, compress, out) {
         Some(needed) if needed > version.load(Ordering::Relaxed) => {
             _ = version.fetch_max(needed, Ordering::Relaxed)

@@ -15,6 +15,7 @@ use crate::command::script;
 use crate::command::state::{Server, unix_ms};
 use crate::config::reason;
 use crate::disk::Source;
+use crate::keyspace::evict::usage::{self, Tracking};
 use crate::keyspace::reclaim::collect_if_due;
 use crate::keyspace::table::{Table, prefetch};
 use crate::keyspace::{Access, Key, Space};
@@ -400,9 +401,11 @@ impl Loader<'_> {
             }
             return Ok(());
         };
+        let counts = space.tracking == Tracking::Frequency;
         let clock = match raw.usage {
-            Usage::Idle(seconds) => space.clock().saturating_sub(u32::try_from(seconds).unwrap_or(u32::MAX)),
-            Usage::Unknown | Usage::Frequency(_) => space.clock(),
+            Usage::Idle(seconds) if !counts => usage::used_ago(seconds, space.now),
+            Usage::Frequency(frequency) if counts => usage::used_often(frequency, space.now),
+            _ => usage::first(space.tracking, space.now),
         };
         let key = Key { bytes: &name, hash, hint: None };
         if let Err(word) = space.fill(&key, loaded.word, clock) {

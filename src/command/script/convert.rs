@@ -63,6 +63,7 @@ impl<'b> Replies<'b> {
             b'-' => push_error(stack, &String::from_utf8_lossy(self.line())),
             b'*' | b'>' => return self.push_array(stack),
             b'%' => return self.push_pairs(stack, "map"),
+            b'|' => return self.push_behind_attribute(stack),
             b'~' => return self.push_pairs(stack, "set"),
             _ => self.push_scalar(stack, kind),
         }
@@ -130,6 +131,16 @@ impl<'b> Replies<'b> {
         Ok(())
     }
 
+    /// What follows an attribute, which itself is nothing that a script could see.
+    fn push_behind_attribute(&mut self, stack: &mut Stack<'_>) -> Result<(), Raised> {
+        let pairs = usize::try_from(self.number()).unwrap_or(0);
+        for _ in 0..2 * pairs {
+            self.push(stack)?;
+            stack.pop(1);
+        }
+        self.push(stack)
+    }
+
     /// A map, or a set as a map to `true`, inside a table that says which it is.
     fn push_pairs(&mut self, stack: &mut Stack<'_>, name: &str) -> Result<(), Raised> {
         let count = usize::try_from(self.number()).unwrap_or(0);
@@ -164,16 +175,16 @@ pub(super) fn push_error(stack: &mut Stack<'_>, text: &str) {
 
 // -- values to replies ----------------------------------------------------------------------------------------------
 
-/// Writes the value on top as a reply, and takes it.
-pub(super) fn reply(stack: &mut Stack<'_>, out: &mut Reply<'_>) {
+/// Writes the value on top as a reply, and takes it. `resp3` is what the script has set by `redis.setresp`.
+pub(super) fn reply(stack: &mut Stack<'_>, resp3: bool, out: &mut Reply<'_>) {
     if stack.top() > NESTING || !stack.reserve(SLOTS) {
         out.error(TOO_DEEP);
     } else {
         match stack.kind(-1) {
             Kind::String => out.bulk(stack.bytes(-1).unwrap_or_default()),
             Kind::Number => out.int(to_integer(stack.number(-1).unwrap_or(0.0))),
-            Kind::Boolean => reply_boolean(stack.truth(-1), out),
-            Kind::Table => reply_table(stack, out),
+            Kind::Boolean => reply_boolean(stack.truth(-1), resp3, out),
+            Kind::Table => reply_table(stack, resp3, out),
             _ => out.null(),
         }
     }
@@ -186,8 +197,9 @@ fn to_integer(number: f64) -> i64 {
     if fits { number as i64 } else { i64::MIN }
 }
 
-fn reply_boolean(value: bool, out: &mut Reply<'_>) {
-    match (out.resp3(), value) {
+/// A script that speaks RESP2 has no booleans, whatever its client speaks.
+fn reply_boolean(value: bool, resp3: bool, out: &mut Reply<'_>) {
+    match (resp3, value) {
         (true, value) => out.bool(value),
         (false, true) => out.int(1),
         (false, false) => out.null(),
@@ -213,7 +225,7 @@ fn push_field(stack: &mut Stack<'_>, name: &str, kind: Kind) -> bool {
 }
 
 /// A table with certain fields stands for a kind of reply; any other is an array up to its first nil.
-fn reply_table(stack: &mut Stack<'_>, out: &mut Reply<'_>) {
+fn reply_table(stack: &mut Stack<'_>, resp3: bool, out: &mut Reply<'_>) {
     if let Some(text) = text_field(stack, "err") {
         return out.error(&error_text(&text));
     }
@@ -225,10 +237,10 @@ fn reply_table(stack: &mut Stack<'_>, out: &mut Reply<'_>) {
         return stack.pop(1);
     }
     if push_field(stack, "map", Kind::Table) {
-        return reply_pairs(stack, out, true);
+        return reply_pairs(stack, resp3, out, true);
     }
     if push_field(stack, "set", Kind::Table) {
-        return reply_pairs(stack, out, false);
+        return reply_pairs(stack, resp3, out, false);
     }
     if let Some(digits) = text_field(stack, "big_number") {
         return out.big_number(&one_line(&digits));
@@ -242,7 +254,7 @@ fn reply_table(stack: &mut Stack<'_>, out: &mut Reply<'_>) {
             return out.verbatim(&three, &text);
         }
     }
-    reply_array(stack, out);
+    reply_array(stack, resp3, out);
 }
 
 fn one_line(text: &[u8]) -> String {
@@ -254,7 +266,7 @@ pub(super) fn error_text(text: &[u8]) -> String {
     one_line(text.strip_prefix(b"-").unwrap_or(text))
 }
 
-fn reply_pairs(stack: &mut Stack<'_>, out: &mut Reply<'_>, with_values: bool) {
+fn reply_pairs(stack: &mut Stack<'_>, resp3: bool, out: &mut Reply<'_>, with_values: bool) {
     let mut count = 0;
     stack.push_nil();
     while stack.next(-2) {
@@ -269,13 +281,13 @@ fn reply_pairs(stack: &mut Stack<'_>, out: &mut Reply<'_>, with_values: bool) {
     stack.push_nil();
     while stack.next(-2) {
         stack.copy(-2);
-        reply(stack, out);
-        if with_values { reply(stack, out) } else { stack.pop(1) }
+        reply(stack, resp3, out);
+        if with_values { reply(stack, resp3, out) } else { stack.pop(1) }
     }
     stack.pop(1);
 }
 
-fn reply_array(stack: &mut Stack<'_>, out: &mut Reply<'_>) {
+fn reply_array(stack: &mut Stack<'_>, resp3: bool, out: &mut Reply<'_>) {
     let start: Mark = out.begin_array();
     let mut count = 0;
     loop {
@@ -284,7 +296,7 @@ fn reply_array(stack: &mut Stack<'_>, out: &mut Reply<'_>) {
             stack.pop(1);
             break;
         }
-        reply(stack, out);
+        reply(stack, resp3, out);
         count += 1;
     }
     out.end_array(start, count);

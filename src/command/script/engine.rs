@@ -24,7 +24,8 @@ pub(super) struct Engine {
     globals: Reference,
     scripts: HashMap<Hex, (Arc<Script>, Reference), foldhash::fast::RandomState>,
     libraries: HashMap<u64, Loaded>,
-    /// Of the functions' interpreter: the metatable of `redis`, and what it shows to a library and to its functions.
+    /// Of the functions' interpreter: the metatable of the globals, and what it shows to a library that is being
+    /// loaded and to functions that run.
     views: Option<[Reference; 3]>,
 }
 
@@ -86,26 +87,15 @@ impl Engine {
     }
 
     fn for_functions(limit: usize) -> Engine {
-        let mut kept = None;
-        let lua = Interpreter::new(limit, |stack| {
-            stack.push_table(0, 16);
-            api::constants(stack);
-            super::function::add_register(stack);
-            stack.push_table(0, 1);
-            stack.add_native("__index", |stack| Err(stack.no_such_global()));
-            stack.set_metatable(-2);
-            let at_load = stack.keep();
+        let mut globals = None;
+        let mut lua = Interpreter::new(limit, |stack| {
             api::push(stack, false);
+            name_api(stack);
             stack.copy(-1);
-            let at_call = stack.keep();
-            stack.read_only();
-            stack.get_metatable(-1);
-            let view = stack.keep();
-            name_view(stack);
-            stack.copy(-1);
-            kept = Some((stack.keep(), [view, at_load, at_call]));
+            globals = Some(stack.keep());
         });
-        let (globals, views) = kept.expect("the globals are built");
+        let globals = globals.expect("the globals are built");
+        let views = views(&mut lua.stack(), globals);
         Engine { views: Some(views), ..Engine::new(lua, globals) }
     }
 
@@ -238,7 +228,32 @@ fn raised(stack: &mut Stack<'_>) -> String {
     String::from_utf8_lossy(stack.text(-1).unwrap_or(b"ERR unknown error")).into_owned()
 }
 
-/// Makes `redis` of the functions' interpreter show one of its two tables.
+/// The two faces of the functions' globals. A library that is being loaded finds nothing but a `redis` of its own, with
+/// which it registers functions.
+fn views(stack: &mut Stack<'_>, globals: Reference) -> [Reference; 3] {
+    stack.push_globals();
+    stack.get_metatable(-1);
+    let metatable = stack.keep();
+    stack.push_table(0, 2);
+    stack.push_table(0, 16);
+    api::constants(stack);
+    super::function::add_register(stack);
+    refuse_others(stack);
+    name_api(stack);
+    refuse_others(stack);
+    let at_load = stack.keep();
+    stack.set_top(0);
+    [metatable, at_load, globals]
+}
+
+/// Makes it an error to ask the table on top for a field that it has not.
+fn refuse_others(stack: &mut Stack<'_>) {
+    stack.push_table(0, 1);
+    stack.add_native("__index", |stack| Err(stack.no_such_global()));
+    stack.set_metatable(-2);
+}
+
+/// Makes the functions' globals show one of their two faces.
 fn show(stack: &mut Stack<'_>, views: [Reference; 3], which: usize) {
     stack.push_kept(views[0]);
     stack.push_kept(views[which]);
@@ -249,10 +264,6 @@ fn show(stack: &mut Stack<'_>, views: [Reference; 3], which: usize) {
 /// Takes the table on top as `redis` and `server`, which are made read-only with the other libraries.
 fn name_api(stack: &mut Stack<'_>) {
     stack.read_only();
-    name_view(stack);
-}
-
-fn name_view(stack: &mut Stack<'_>) {
     stack.copy(-1);
     stack.set_field(-3, "server");
     stack.set_field(-2, "redis");

@@ -39,6 +39,8 @@ pub struct Scripts {
     runs: AtomicU64,
     /// Held by the one script that may wait for stripes although it cannot be undone; see `undo`.
     pub(super) token: AtomicBool,
+    /// Scripts may call commands that are not for scripts: DEBUG SET-DISABLE-DENY-SCRIPTS.
+    pub call_anything: AtomicBool,
 }
 
 /// What runs on one lane. Only the lane's own thread writes it, but for `kill`.
@@ -100,6 +102,7 @@ impl Scripts {
             slots: (0..lanes).map(|_| CachePadded::default()).collect(),
             runs: AtomicU64::new(1),
             token: AtomicBool::new(false),
+            call_anything: AtomicBool::new(false),
         }
     }
 

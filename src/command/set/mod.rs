@@ -47,14 +47,14 @@ const INTERSECTS: &str =
 const UNITES: &str = "O(N) where N is the total number of elements in all given sets.";
 
 pub(in crate::command) const COMMANDS: &[Command] = &[
-    Command::new("sadd", -3, WRITE_FAST, S, &[KeySpec::one(1, ADDS)], single::sadd).docs(
+    Command::new("sadd", -3, WRITE_FAST, S, &[KeySpec::one(1, ADDS)], single::sadd).looks_up(2, 1).docs(
         GROUP,
         "1.0.0",
         "Adds members to a set, which it creates if the key is absent.",
         "O(1) for each member.",
         "key member [member ...]",
     ),
-    Command::new("srem", -3, TAKE_FAST, S, &[KeySpec::one(1, REMOVES)], single::srem).docs(
+    Command::new("srem", -3, TAKE_FAST, S, &[KeySpec::one(1, REMOVES)], single::srem).looks_up(2, 1).docs(
         GROUP,
         "1.0.0",
         "Removes members from a set; a set without members ends with its key.",
@@ -63,20 +63,18 @@ pub(in crate::command) const COMMANDS: &[Command] = &[
     ),
     Command::new("smove", 4, TAKE_FAST, S, &[KeySpec::one(1, TAKES), KeySpec::one(2, ADDS)], single::smove)
         .docs(GROUP, "1.0.0", "Moves a member from one set to another.", "O(1)", "source destination member"),
-    Command::new("sismember", 3, READ_FAST, S, &[KeySpec::one(1, KeyFlags::RO)], single::sismember).docs(
-        GROUP,
-        "1.0.0",
-        "Tells whether a set has a member.",
-        "O(1)",
-        "key member",
-    ),
-    Command::new("smismember", -3, READ_FAST, S, &[KeySpec::one(1, READS)], single::smismember).docs(
-        GROUP,
-        "6.2.0",
-        "Tells of each of several members whether a set has it.",
-        "O(1) for each member.",
-        "key member [member ...]",
-    ),
+    Command::new("sismember", 3, READ_FAST, S, &[KeySpec::one(1, KeyFlags::RO)], single::sismember)
+        .looks_up(2, 0)
+        .docs(GROUP, "1.0.0", "Tells whether a set has a member.", "O(1)", "key member"),
+    Command::new("smismember", -3, READ_FAST, S, &[KeySpec::one(1, READS)], single::smismember)
+        .looks_up(2, 1)
+        .docs(
+            GROUP,
+            "6.2.0",
+            "Tells of each of several members whether a set has it.",
+            "O(1) for each member.",
+            "key member [member ...]",
+        ),
     Command::new("scard", 2, READ_FAST, S, &[KeySpec::one(1, KeyFlags::RO)], single::scard).docs(
         GROUP,
         "1.0.0",

@@ -4,6 +4,7 @@ use std::cmp::Ordering;
 use std::ops::Range;
 
 use super::options::{By, Options};
+use crate::command::nested::Caller;
 use crate::command::{Ctx, error};
 use crate::keyspace::WrongType;
 use crate::keyspace::collections::look_at;
@@ -44,8 +45,8 @@ impl Elements {
     pub fn sorted(ctx: &Ctx<'_>, options: &Options<'_>) -> Result<Elements, &'static str> {
         let mut elements = Elements::load(ctx).map_err(|WrongType| error::WRONGTYPE)?;
         let range = options.range(elements.elements.len());
-        // A stored set has to have some order that is the same on every server.
-        let alpha = elements.unordered && options.store.is_some();
+        // A set that is stored, or that a script sees, has to have some order that is the same on every server.
+        let alpha = elements.unordered && (options.store.is_some() || ctx.caller == Caller::Script);
         match options.by {
             By::Nothing if !alpha => {
                 if options.descending {

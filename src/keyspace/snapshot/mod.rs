@@ -240,7 +240,7 @@ impl Keyspace {
             let address = part.expose_provenance();
             // SAFETY: unlinked just now; writers that still use it hold guards.
             unsafe {
-                retire(&guard, move || {
+                retire(&guard, size_of::<Part>(), move || {
                     let part: *mut Part = std::ptr::with_exposed_provenance_mut(address);
                     drop(Box::from_raw(part));
                 });

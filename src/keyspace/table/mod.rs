@@ -46,6 +46,7 @@ use super::snapshot::PartOf;
 use crate::sync::epoch::Guard;
 use crate::sync::heap::{self, alloc_words, dealloc};
 use crate::sync::{AtomicBool, AtomicI64, AtomicPtr, AtomicU64, Ordering};
+use crate::value::same::same;
 use crate::value::word::Word;
 
 const OCCUPIED: u64 = 1;
@@ -332,7 +333,7 @@ impl Table {
             .candidates(tag_of(hash))
             // SAFETY: entries of a reachable bucket are alive under the guard.
             .map(|(place, entry)| (place, unsafe { entry.as_ref() }))
-            .find(|(_, entry)| entry.key() == key)
+            .find(|(_, entry)| same(entry.key(), key))
     }
 
     /// First step of a lookup that overlaps with others: asks for the directory word's cache line.
@@ -430,14 +431,18 @@ impl Table {
 fn retire_bucket(bucket: Bucket, guard: &Guard) {
     let address = bucket.as_ptr().expose_provenance();
     // SAFETY: the caller's successful swap unlinked it, so this is the only retirement; readers hold guards.
-    unsafe { retire(guard, move || Bucket::from_ptr(std::ptr::with_exposed_provenance_mut(address)).free()) }
+    unsafe {
+        retire(guard, bucket.heap_bytes(), move || {
+            Bucket::from_ptr(std::ptr::with_exposed_provenance_mut(address)).free();
+        });
+    }
 }
 
 fn retire_entry(entry: NonNull<Entry>, guard: &Guard) {
     let address = entry.as_ptr().expose_provenance();
     // SAFETY: as in `retire_bucket`; a dead entry owns no value.
     unsafe {
-        retire(guard, move || {
+        retire(guard, entry.as_ref().heap_bytes(), move || {
             let entry: *mut Entry = std::ptr::with_exposed_provenance_mut(address);
             Entry::free(NonNull::new_unchecked(entry));
         });

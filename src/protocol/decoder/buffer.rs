@@ -58,7 +58,11 @@ impl ReadBuffer {
     /// Removes the first `count` bytes.
     pub(super) fn remove(&mut self, count: usize) {
         self.adapt();
-        self.bytes.drain(..count);
+        if count == self.bytes.len() {
+            self.bytes.clear();
+        } else {
+            self.bytes.drain(..count);
+        }
         self.mark = self.bytes.len();
     }
 

@@ -267,7 +267,7 @@ impl Decoder {
         let (base, end) = (self.partial.base, self.pos);
         self.next_command();
         let spans = &self.spans[command.first_span as usize..];
-        if !self.shape.learn(spans, end - base) {
+        if end == self.buffer.bytes.len() || !self.shape.learn(spans, end - base) {
             return;
         }
         let count = self.shape.run(self.level, &self.buffer.bytes, base, most - self.commands.len());
@@ -437,13 +437,17 @@ impl Decoder {
         self.buffer.bytes.len() - self.partial.base + big
     }
 
+    /// Bytes of the batch's large arguments, which have buffers of their own.
+    pub fn argument_memory(&self) -> usize {
+        self.detached.iter().map(Bytes::len).sum()
+    }
+
     /// Bytes allocated, for the accounting of a client's memory.
     pub fn memory(&self) -> usize {
         let big = self.big.as_ref().map_or(0, |big| big.bytes.capacity());
-        let detached: usize = self.detached.iter().map(Bytes::len).sum();
         let batch =
             self.commands.capacity() * size_of::<Command>() + self.spans.capacity() * size_of::<Span>();
-        self.buffer.bytes.capacity() + big + detached + batch
+        self.buffer.bytes.capacity() + big + self.argument_memory() + batch
     }
 
     /// Gives back what an idle connection does not need: everything, unless a command is being received.

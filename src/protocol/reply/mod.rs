@@ -16,28 +16,26 @@ pub struct Reply<'a> {
     resp3: bool,
 }
 
-/// A header of up to seven bytes, and how many of the eight count.
-#[derive(Clone, Copy)]
-struct Short {
-    bytes: [u8; 8],
-    len: u8,
-}
-
 /// Lengths whose bulk headers are ready.
 const READY: usize = 100;
 
-/// `$0\r\n` to `$99\r\n`.
-static BULK: [Short; READY] = ready();
+/// `$0\r\n` to `$99\r\n`, little-endian, and in the highest byte how many bytes that are: one load for both.
+static BULK: [u64; READY] = ready();
+const READY_LEN_SHIFT: u32 = 56;
 
-const fn ready() -> [Short; READY] {
-    let mut table = [Short { bytes: *b"$0\r\n\0\0\0\0", len: 4 }; READY];
+const fn ready() -> [u64; READY] {
+    let mut table = [0; READY];
     let mut number = 0;
     while number < READY {
         let (tens, ones) = (b'0' + number as u8 / 10, b'0' + number as u8 % 10);
-        if number < 10 {
-            table[number].bytes[1] = ones;
+        let (text, len) = if number < 10 {
+            (*b"$0\r\n\0\0\0\0", 4)
         } else {
-            table[number] = Short { bytes: [b'$', tens, ones, b'\r', b'\n', 0, 0, 0], len: 5 };
+            ([b'$', tens, ones, b'\r', b'\n', 0, 0, 0], 5)
+        };
+        table[number] = u64::from_le_bytes(text) | len << READY_LEN_SHIFT;
+        if number < 10 {
+            table[number] += (number as u64) << 8;
         }
         number += 1;
     }
@@ -91,7 +89,8 @@ impl<'a> Reply<'a> {
     #[cold]
     pub fn error(&mut self, message: &str) {
         self.out.note_error();
-        self.line(b'-', message);
+        // Like Redis: line ends around the text go, and those inside become blanks.
+        self.line(b'-', message.trim_matches(['\r', '\n']));
     }
 
     fn line(&mut self, kind: u8, text: &str) {
@@ -116,10 +115,16 @@ impl<'a> Reply<'a> {
         let mut buffer = itoa::Buffer::new();
         let digits = buffer.format(value).as_bytes();
         let tail = self.out.tail();
-        tail.reserve(digits.len() + 3);
-        tail.push(kind);
-        tail.extend_from_slice(digits);
-        tail.extend_from_slice(b"\r\n");
+        let len = digits.len() + 3;
+        tail.reserve(len);
+        // SAFETY: room for the digits, one byte before them and two behind was reserved.
+        unsafe {
+            let at = tail.as_mut_ptr().add(tail.len());
+            at.write(kind);
+            copy_short(digits, at.add(1));
+            at.add(len - 2).cast::<[u8; 2]>().write(*b"\r\n");
+            tail.set_len(tail.len() + len);
+        }
     }
 
     /// The header of something of `count` parts or bytes.
@@ -146,13 +151,20 @@ impl<'a> Reply<'a> {
     #[inline(always)]
     fn short_bulk(&mut self, value: &[u8]) {
         let header = BULK[value.len()];
+        let head = (header >> READY_LEN_SHIFT) as usize;
         let tail = self.out.tail();
         tail.reserve(value.len() + 16);
-        let start = tail.len();
-        tail.extend_from_slice(&header.bytes);
-        tail.truncate(start + usize::from(header.len));
-        tail.extend_from_slice(value);
-        tail.extend_from_slice(b"\r\n");
+        let (start, len) = (tail.len(), head + value.len() + 2);
+        // SAFETY: room for sixteen bytes besides the value was reserved: eight are written for the header, some of which
+        // the value overwrites, and two for the line's end.
+        unsafe {
+            let at = tail.as_mut_ptr().add(start);
+            at.cast::<[u8; 8]>().write(header.to_le_bytes());
+            let at = at.add(head);
+            copy_short(value, at);
+            at.add(value.len()).cast::<[u8; 2]>().write(*b"\r\n");
+            tail.set_len(start + len);
+        }
     }
 
     /// A bulk string that is queued without a copy when it is large.
@@ -296,6 +308,38 @@ impl<'a> Reply<'a> {
         self.out.write(b":");
         self.out.write(text);
         self.out.write(b"\r\n");
+    }
+}
+
+/// Copies `value` to `at`: the shortest as whole words from both ends, which overlap, because a call of the library
+/// costs as much as all the rest of a reply.
+///
+/// # Safety
+/// There is room for the value at `at`.
+#[inline(always)]
+unsafe fn copy_short(value: &[u8], at: *mut u8) {
+    /// Copies the first and the last `N` bytes.
+    #[inline(always)]
+    unsafe fn ends<const N: usize>(value: &[u8], at: *mut u8) {
+        if let (Some(first), Some(last)) = (value.first_chunk::<N>(), value.last_chunk::<N>()) {
+            // SAFETY: the caller's promise: both are within the room for the value.
+            unsafe {
+                at.cast::<[u8; N]>().write(*first);
+                at.add(value.len() - N).cast::<[u8; N]>().write(*last);
+            }
+        }
+    }
+    // SAFETY: the caller's promise.
+    unsafe {
+        match value.len() {
+            0 => {}
+            1 => at.write(value[0]),
+            2..4 => ends::<2>(value, at),
+            4..8 => ends::<4>(value, at),
+            8..16 => ends::<8>(value, at),
+            16..=32 => ends::<16>(value, at),
+            _ => at.copy_from_nonoverlapping(value.as_ptr(), value.len()),
+        }
     }
 }
 

@@ -102,7 +102,9 @@ impl Output {
         self.sent = 0;
         self.large_pending = 0;
         self.error = None;
-        self.large.clear();
+        if !self.large.is_empty() {
+            self.large.clear();
+        }
         self.bytes.clear();
         if self.bytes.capacity() > KEPT {
             self.bytes = Vec::new();
@@ -241,11 +243,14 @@ impl Buf for Output {
     /// When `count` is more than is pending.
     fn advance(&mut self, mut count: usize) {
         assert!(count <= self.pending(), "more was sent than was pending");
+        if count == self.pending() {
+            return self.clear();
+        }
         while count != 0 {
             count = self.advance_bytes(count);
             count = self.advance_large(count);
         }
-        if self.is_empty() { self.clear() } else { self.compact() }
+        self.compact();
     }
 }
 

@@ -10,7 +10,7 @@ use std::ops::Range;
 use super::write::Usage;
 use super::{FIRST_SUMMED, MAGIC, OLDEST_READ, SUM, module_name, opcode, skip};
 use crate::rdb::read::Reader;
-use crate::rdb::{Checked, Corrupt, Limits, NEWEST_READ, Value, kind, load};
+use crate::rdb::{Checked, Corrupt, Limits, NEWEST_READ, Value, json, kind, load};
 use crate::value::collection::Any;
 use crate::value::crc64::crc64;
 use crate::value::word::{ExpireAt, NO_EXPIRY, OwnedWord};
@@ -406,9 +406,12 @@ impl Opened<'_> {
         Ok((!value.is_empty()).then(|| Loaded { word: value.into_word(expire_at), next_deadline }))
     }
 
-    /// The module whose value it is, if it is one's.
+    /// The module whose value it is, if it is an unknown one's.
     pub fn module(&self) -> Option<String> {
-        let mut body = self.body.clone();
-        (self.kind == kind::MODULE_2).then(|| module_name(body.number().unwrap_or(0)))
+        if self.kind != kind::MODULE_2 {
+            return None;
+        }
+        let id = self.body.clone().number().unwrap_or(0);
+        (id != json::ID).then(|| module_name(id))
     }
 }

@@ -13,7 +13,7 @@ static SEED: LazyLock<RandomState> = LazyLock::new(RandomState::default);
 
 /// The hash of `key`: the same in every table of the process.
 #[inline]
-pub(super) fn hash_of(key: &[u8]) -> u64 {
+pub(in crate::value) fn hash_of(key: &[u8]) -> u64 {
     let mut hasher = SEED.build_hasher();
     hasher.write(key);
     hasher.finish()

@@ -14,6 +14,7 @@
 //! 2. Every link points to a bucket that nothing else points to.
 //! 3. Words change only through `&mut Dict`, so what a `&Dict` shows stays as long as the borrow.
 
+mod ahead;
 mod bucket;
 mod entry;
 mod hash;
@@ -27,9 +28,12 @@ use std::marker::PhantomData;
 use std::ptr::NonNull;
 
 use bucket::{Bucket, Place, Word};
-use hash::hash_of;
+pub(super) use hash::hash_of;
 use segments::Segments;
 
+use super::same::same;
+
+pub use ahead::AHEAD;
 pub use entry::{Occupied, Slot, Vacant};
 pub use walk::Iter;
 
@@ -200,7 +204,7 @@ impl<E: Entry> Dict<E> {
         }
         let bucket = self.segments.get(self.index_of(hash));
         // SAFETY: rules 1 and 3.
-        bucket.find(Word::tag_of(hash), |raw| unsafe { E::key(raw) } == key)
+        bucket.find(Word::tag_of(hash), |raw| same(unsafe { E::key(raw) }, key))
     }
 
     /// The bucket of a hash: its low bits, one fewer where the bucket that they name is not split off yet.
@@ -289,6 +293,22 @@ fn prefetch(pointer: NonNull<u8>) {
     }
     #[cfg(not(target_arch = "x86_64"))]
     let _ = pointer;
+}
+
+/// Asks for the first line of values that are read soon.
+#[inline]
+pub fn prefetch_first<T>(values: &[T]) {
+    prefetch(NonNull::from(values).cast());
+}
+
+/// Asks for all lines of a value that is read soon.
+#[inline]
+pub fn prefetch_all<T>(value: &T) {
+    let start = NonNull::from(value).cast::<u8>();
+    for line in (0..size_of::<T>()).step_by(64) {
+        // SAFETY: the offset is within the value.
+        prefetch(unsafe { start.add(line) });
+    }
 }
 
 impl<E: Entry + Clone> Clone for Dict<E> {

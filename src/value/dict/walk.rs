@@ -8,7 +8,7 @@ use super::{Dict, Entry, mask, prefetch};
 /// Buckets visited per entry that a scan asks for, so that a sparse table does not stretch a step.
 const BUCKETS_PER_ENTRY: usize = 10;
 /// Buckets that are drawn at a time when one is chosen at random.
-const AHEAD: usize = 4;
+const DRAWN: usize = 4;
 
 impl<E: Entry> Dict<E> {
     /// All entries, in no particular order.
@@ -81,7 +81,7 @@ impl<E: Entry> Dict<E> {
             return None;
         }
         loop {
-            let drawn: [usize; AHEAD] = std::array::from_fn(|_| below(random(), self.segments.len()));
+            let drawn: [usize; DRAWN] = std::array::from_fn(|_| below(random(), self.segments.len()));
             drawn.iter().for_each(|&index| prefetch(NonNull::from(self.segments.get(index)).cast()));
             for index in drawn {
                 if let Some(place) = self.segments.get(index).place_of(below(random(), self.longest)) {

@@ -8,7 +8,7 @@ mod table;
 mod tests;
 mod view;
 
-use super::collection::{Any, Collection, Kind};
+use super::collection::{Any, Collection, Kind, Sought};
 use super::packed::{Digits, Item};
 use super::word::{ExpireAt, NO_EXPIRY};
 use field::FieldView;
@@ -131,6 +131,13 @@ impl Hash {
         match &self.0 {
             Repr::Packed(packed) => packed.next_deadline(),
             Repr::Table(table) => table.next_deadline(),
+        }
+    }
+
+    /// Asks for what lookups of these fields will read.
+    pub(super) fn look_ahead(&self, sought: &[Sought<'_>]) {
+        if let Repr::Table(table) = &self.0 {
+            table.dict().look_ahead(sought.iter().map(|field| field.name), |_, _| {});
         }
     }
 

@@ -127,7 +127,7 @@ impl Chunk {
     // -- the ends ---------------------------------------------------------------------------------------------
 
     /// Adds an element at one end. The chunk is not compressed.
-    #[inline]
+    #[inline(always)]
     pub fn push(&mut self, side: Side, item: Item<'_>) {
         let need = record_len(item);
         if self.room(side) < need {

@@ -11,7 +11,7 @@ use std::collections::VecDeque;
 use super::Side;
 use super::chunk::Chunk;
 use super::limits::Limits;
-use super::record::Records;
+use super::record::{Records, visit};
 use crate::value::packed::{self, Item};
 
 /// Chunks that the estimate of memory looks at.
@@ -203,6 +203,7 @@ impl Chunks {
     }
 
     /// Looks at `count` elements from `from` on.
+    #[inline]
     pub fn visit(&self, from: usize, count: usize, mut look: impl FnMut(Item<'_>)) {
         let Some(place) = self.place(from) else { return };
         let (mut skip, mut left) = (place.index, count);
@@ -210,10 +211,7 @@ impl Chunks {
         for chunk in self.chunks.range(place.chunk..) {
             let run = chunk.run(&mut scratch);
             let taken = left.min(chunk.count() - skip);
-            let mut records = Records::from(run, chunk.locate(run, skip).start);
-            for _ in 0..taken {
-                look(records.next().expect("the chunk has so many").item(run));
-            }
+            visit(run, chunk.locate(run, skip).start, taken, &mut look);
             (skip, left) = (0, left - taken);
             if left == 0 {
                 return;

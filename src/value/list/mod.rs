@@ -147,6 +147,7 @@ impl List {
 
     /// Makes ready for `texts`: leaves the packed form if they would be too much for it, and becomes what Redis calls a
     /// quicklist if they exceed its limit. As in Redis, all that a command adds is counted before the first.
+    #[inline]
     fn grow(&mut self, count: usize, bytes: usize, limits: &Limits) {
         let run = match self {
             List::Chunks(chunks) => return chunks.grow(count, bytes, limits),
@@ -176,6 +177,7 @@ impl List {
     }
 
     /// Adds texts at one end, each beyond the one before.
+    #[inline]
     pub fn push<'t>(
         &mut self,
         side: Side,
@@ -189,7 +191,7 @@ impl List {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn push_one(&mut self, side: Side, text: &[u8], limits: &Limits) {
         match (self, side) {
             (List::Chunks(chunks), _) => chunks.push(side, text, limits),

@@ -6,7 +6,7 @@
 //! item | length | 253  in four
 //! ```
 
-use crate::value::packed::{Item, Items, item};
+use crate::value::packed::{Item, Items, item, short_text};
 
 const BACK_SMALL_MAX: usize = 251;
 const BACK_16: u8 = 252;
@@ -30,7 +30,7 @@ pub(super) fn record_len(item: Item<'_>) -> usize {
 }
 
 /// Writes the record of an item, which fills `room`.
-#[inline]
+#[inline(always)]
 pub(super) fn write(item: Item<'_>, room: &mut [u8]) {
     let len = item.packed_len();
     let (body, back) = room.split_at_mut(len);
@@ -90,6 +90,23 @@ impl Record {
     #[inline]
     pub fn item<'a>(&self, run: &'a [u8]) -> Item<'a> {
         item(&run[self.start..self.item_end])
+    }
+}
+
+/// Looks at `count` records from the one that begins at `start`; there are so many.
+#[inline(always)]
+pub(super) fn visit<'a>(run: &'a [u8], start: usize, count: usize, look: &mut impl FnMut(Item<'a>)) {
+    let mut at = start;
+    for _ in 0..count {
+        if let Some(text) = short_text(run, at) {
+            look(Item::Text(text));
+            // One byte in front of the text, and one behind it.
+            at += text.len() + 2;
+        } else {
+            let record = Record::at(run, at).expect("the run has so many");
+            look(record.item(run));
+            at = record.end();
+        }
     }
 }
 

@@ -16,7 +16,7 @@ pub mod pick;
 mod tests;
 mod view;
 
-use super::collection::{Any, Collection, Kind};
+use super::collection::{Any, Collection, Kind, Sought};
 use super::dict::{Dict, Slot};
 use super::packed::{Digits, Item};
 use ints::{Ints, IntsRef, Width};
@@ -174,6 +174,13 @@ impl Set {
                 }
                 Err(_) => false,
             },
+        }
+    }
+
+    /// Asks for what lookups of these members will read.
+    pub(super) fn look_ahead(&self, sought: &[Sought<'_>]) {
+        if let Set::Table(table) = self {
+            table.look_ahead(sought.iter().map(|member| member.name), |_, _| {});
         }
     }
 

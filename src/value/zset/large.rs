@@ -4,7 +4,8 @@ use std::ops::Range;
 
 use super::entry::{Entry, Member};
 use super::tree::{Edge, SlotEdge, Tree, Walk};
-use crate::value::dict::{Dict, Slot};
+use crate::value::collection::Sought;
+use crate::value::dict::{AHEAD, Dict, Slot};
 
 /// Entries whose sizes stand for all in [`Large::heap_bytes`].
 const SAMPLE: usize = 16;
@@ -14,6 +15,26 @@ const SAMPLE: usize = 16;
 pub struct Large {
     tree: Tree,
     members: Dict<Member>,
+}
+
+/// Scores whose leaves will be needed: for each member the one that it has and the one that it gets.
+#[derive(Default)]
+struct Places {
+    scores: [f64; 2 * AHEAD],
+    count: usize,
+}
+
+impl Places {
+    fn add(&mut self, score: f64) {
+        if let Some(place) = self.scores.get_mut(self.count) {
+            *place = score;
+            self.count += 1;
+        }
+    }
+
+    fn scores(&self) -> &[f64] {
+        &self.scores[..self.count]
+    }
 }
 
 impl Large {
@@ -90,6 +111,17 @@ impl Large {
     /// Visits members from `cursor` on; where to go on, or 0 at the end. See [`Dict::scan`].
     pub(super) fn scan<'a>(&'a self, cursor: u64, count: usize, mut visit: impl FnMut(&'a [u8], f64)) -> u64 {
         self.members.scan(cursor, count, |entry| visit(entry.member(), entry.score()))
+    }
+
+    /// Asks for what changes of the scores of up to [`AHEAD`] members will read: the members, and the leaves that they
+    /// are in and go to.
+    pub(super) fn look_ahead(&self, sought: &[Sought<'_>]) {
+        let mut places = Places::default();
+        self.members
+            .look_ahead(sought.iter().map(|member| member.name), |_, entry| places.add(entry.score()));
+        let new = places.count;
+        sought.iter().filter_map(|member| member.score).for_each(|score| places.add(score));
+        self.tree.look_ahead(places.scores(), new);
     }
 
     /// Bytes of heap: of nodes and table as they are, of entries as a sample has them.

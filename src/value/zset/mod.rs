@@ -19,7 +19,7 @@ mod tree;
 use std::ops::Range;
 use std::{iter, vec};
 
-use super::collection::{Any, Collection, Kind};
+use super::collection::{Any, Collection, Kind, Sought};
 use super::packed::Item;
 use large::Large;
 use packed::{find, pairs};
@@ -118,6 +118,13 @@ impl ZSet {
                 run.drain(range);
                 Some(score)
             }
+        }
+    }
+
+    /// Asks for what changes of these members' scores will read.
+    pub(super) fn look_ahead(&self, sought: &[Sought<'_>]) {
+        if let Form::Large(large) = &self.0 {
+            large.look_ahead(sought);
         }
     }
 

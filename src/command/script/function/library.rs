@@ -55,7 +55,7 @@ pub struct Functions {
     numbers: AtomicU64,
 }
 
-/// Libraries by name, and their functions by name.
+/// Libraries by name, and their functions by name in small letters.
 #[derive(Clone, Default)]
 pub(super) struct Table {
     pub(super) libraries: BTreeMap<Vec<u8>, Arc<Library>>,
@@ -119,9 +119,9 @@ impl Functions {
         self.find(name).map(|(_, function)| function.flags)
     }
 
-    /// The function of this name.
+    /// The function of this name, in letters of any case.
     pub(super) fn find(&self, name: &[u8]) -> Option<(Arc<Library>, Arc<Function>)> {
-        self.read(|table| table.functions.get(name).cloned())
+        self.read(|table| table.functions.get(&name.to_ascii_lowercase()).cloned())
     }
 }
 
@@ -129,26 +129,34 @@ impl Table {
     /// Takes a library out.
     pub(super) fn remove(&mut self, name: &[u8]) -> Option<Arc<Library>> {
         let library = self.libraries.remove(name)?;
-        library.functions.iter().for_each(|function| _ = self.functions.remove(&function.name));
+        for function in &library.functions {
+            self.functions.remove(&function.name.to_ascii_lowercase());
+        }
         Some(library)
     }
 
-    /// Puts a library in, in the place of one of its name if that may be.
-    pub(super) fn insert(&mut self, library: &Arc<Library>, replace: bool) -> Result<(), String> {
+    /// Puts a library in, in the place of one of its name if that may be; `exists` says that it may not. Of functions
+    /// of the library whose names differ in case only, the first counts.
+    pub(super) fn insert(
+        &mut self,
+        library: &Arc<Library>,
+        replace: bool,
+        exists: fn(&str) -> String,
+    ) -> Result<(), String> {
         if self.libraries.contains_key(&library.name) {
             if !replace {
-                let name = String::from_utf8_lossy(&library.name);
-                return Err(format!("ERR Library '{name}' already exists"));
+                return Err(exists(&String::from_utf8_lossy(&library.name)));
             }
             self.remove(&library.name);
         }
         for function in &library.functions {
-            if self.functions.contains_key(&function.name) {
+            let name = function.name.to_ascii_lowercase();
+            let found = (Arc::clone(library), Arc::clone(function));
+            let (owner, _) = self.functions.entry(name).or_insert(found);
+            if !Arc::ptr_eq(owner, library) {
                 let name = String::from_utf8_lossy(&function.name);
                 return Err(format!("ERR Function {name} already exists"));
             }
-            let found = (Arc::clone(library), Arc::clone(function));
-            self.functions.insert(function.name.clone(), found);
         }
         self.libraries.insert(library.name.clone(), Arc::clone(library));
         Ok(())

@@ -29,13 +29,17 @@ pub(in crate::command::script) fn load(ctx: &mut Ctx<'_>) {
     }
     let built = build(ctx.server, ctx.args.owned(last), LOAD_TIME);
     let added = built.and_then(|library| {
-        ctx.server.functions.change(|table| table.insert(&library, replace))?;
+        ctx.server.functions.change(|table| table.insert(&library, replace, exists))?;
         Ok(library)
     });
     match added {
         Ok(library) => ctx.reply.bulk(&library.name),
         Err(text) => ctx.reply.error(&text),
     }
+}
+
+fn exists(name: &str) -> String {
+    format!("ERR Library '{name}' already exists")
 }
 
 /// Makes a library of its code, by running it on this thread.

@@ -20,7 +20,8 @@ const RESTORE_TIME: Duration = Duration::from_secs(3600);
 /// Adds a library that a file has, in the place of one of its name if that may be.
 pub(in crate::command) fn load_saved(server: &Server, code: Bytes, replace: bool) -> Result<(), String> {
     let library = build(server, code, RESTORE_TIME)?;
-    server.functions.change(|table| table.insert(&library, replace))
+    let exists = |name: &str| format!("ERR Library '{name}' already exists");
+    server.functions.change(|table| table.insert(&library, replace, exists))
 }
 
 pub(in crate::command::script) fn delete(ctx: &mut Ctx<'_>) {
@@ -33,6 +34,9 @@ pub(in crate::command::script) fn delete(ctx: &mut Ctx<'_>) {
 }
 
 pub(in crate::command::script) fn flush(ctx: &mut Ctx<'_>) {
+    if ctx.args.len() > 3 {
+        return ctx.reply.error(&container::wrong_words(ctx.args));
+    }
     if !is_flush_mode(ctx) {
         return ctx.reply.error("ERR FUNCTION FLUSH only supports SYNC|ASYNC option");
     }
@@ -73,7 +77,8 @@ fn restored(ctx: &Ctx<'_>) -> Result<(), String> {
         if flush {
             *table = Table::default();
         }
-        libraries.iter().try_for_each(|library| table.insert(library, replace))
+        let exists = |name: &str| format!("ERR Library {name} already exists");
+        libraries.iter().try_for_each(|library| table.insert(library, replace, exists))
     })
 }
 

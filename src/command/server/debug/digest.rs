@@ -12,6 +12,7 @@ use crate::keyspace::collections::look_at;
 use crate::keyspace::{Live, Space};
 use crate::value::collection::{Collection, Kind};
 use crate::value::hash::{Hash, HashRef};
+use crate::value::json::{Json, JsonRef, Value, print};
 use crate::value::list::{List, ListRef};
 use crate::value::node::NodeKind;
 use crate::value::packed;
@@ -26,6 +27,8 @@ const LIST: u32 = 1;
 const SET: u32 = 2;
 const ZSET: u32 = 3;
 const HASH: u32 = 4;
+/// Values of modules.
+const MODULE: u32 = 5;
 const STREAM: u32 = 6;
 
 /// A digest in the making.
@@ -100,7 +103,7 @@ fn add_value(digest: &mut Digest, live: &Live<'_>, now: u64) {
             add_collection::<Hash>(digest, live, HASH, |digest, hash| add_hash(digest, hash, now));
         }
         Some(Kind::Stream) => add_collection::<Stream>(digest, live, STREAM, add_stream),
-        // Redis leaves the digest of such a value to its module.
+        Some(Kind::Json) => add_collection::<Json>(digest, live, MODULE, add_json),
     }
     if live.expire_at != NO_EXPIRY {
         digest.add(b"!!expire!!");
@@ -176,6 +179,13 @@ fn add_stream(digest: &mut Digest, stream: &Log) {
             digest.mix(value.bytes(&mut packed::Digits::default()));
         }
     }
+}
+
+/// A module makes its own digest; ours of a document is that of its text, in which the order of members counts.
+fn add_json(digest: &mut Digest, document: JsonRef<'_>) {
+    let mut text = Vec::new();
+    print::print(document.as_ref().unwrap_or(&Value::Null), &mut text);
+    digest.mix(&text);
 }
 
 /// A score as C's `%.17g` writes it: 17 significant digits, without zeros at the end, with an exponent if that is below

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use crate::command::{Ctx, container, error};
 use crate::log_warning;
-use crate::protocol::args::{parse_f64, parse_i64};
+use crate::protocol::args::{eq_ignore_case, parse_f64, parse_i64};
 use crate::sync::Ordering;
 use crate::value::word::{NO_EXPIRY, OwnedWord};
 
@@ -31,6 +31,8 @@ pub(super) fn debug(ctx: &mut Ctx<'_>) {
     match (ctx.arg(1).to_ascii_lowercase().as_slice(), ctx.args.len()) {
         (b"sleep", 3) => sleep(ctx),
         (b"set-active-expire", 3) => set_active_expire(ctx),
+        (b"replybuffer", 4) => reply_buffers(ctx),
+        (b"set-disable-deny-scripts", 3) => set_disable_deny_scripts(ctx),
         (b"panic", 2) => panic!("DEBUG PANIC was called"),
         (b"error", 3) => ctx.reply.error(&String::from_utf8_lossy(ctx.arg(2))),
         (b"log", 3) => log(ctx),
@@ -83,6 +85,23 @@ fn set_active_expire(ctx: &mut Ctx<'_>) {
 fn set_skip_sums(ctx: &mut Ctx<'_>) {
     let on = parse_i64(ctx.arg(2)).unwrap_or(0) != 0;
     ctx.server.persist.skips_sums.store(on, Ordering::Relaxed);
+    ctx.reply.ok();
+}
+
+/// REPLYBUFFER RESIZING: whether idle clients' buffers are freed. What is no number counts as zero.
+fn reply_buffers(ctx: &mut Ctx<'_>) {
+    if !eq_ignore_case(ctx.arg(2), b"resizing") {
+        return ctx.reply.error(error::SYNTAX);
+    }
+    let on = parse_i64(ctx.arg(3)).unwrap_or(0) != 0;
+    ctx.server.frees_buffers.store(on, Ordering::Relaxed);
+    ctx.reply.ok();
+}
+
+/// What is no number counts as zero.
+fn set_disable_deny_scripts(ctx: &mut Ctx<'_>) {
+    let on = parse_i64(ctx.arg(2)).unwrap_or(0) != 0;
+    ctx.server.scripts.call_anything.store(on, Ordering::Relaxed);
     ctx.reply.ok();
 }
 
@@ -157,6 +176,8 @@ fn help(ctx: &mut Ctx<'_>) {
             "    MERGE lets keys of the file replace those that are there.",
             "SET-ACTIVE-EXPIRE <0|1>",
             "    Stop or resume looking for keys that fell due.",
+            "SET-DISABLE-DENY-SCRIPTS <0|1>",
+            "    Let scripts call commands that are not for scripts.",
             "SET-SKIP-CHECKSUM-VALIDATION <0|1>",
             "    Take RDB files and RESTORE's payloads in without looking at their sums.",
             "SLEEP <seconds>",

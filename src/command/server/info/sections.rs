@@ -5,6 +5,7 @@ use std::os::unix::ffi::OsStrExt;
 
 use super::{Text, system};
 use crate::command::latency::Distribution;
+use crate::command::pubsub::Scope;
 use crate::command::state::REDIS_VERSION;
 use crate::command::state::unix_ms;
 use crate::command::table::registry;
@@ -54,12 +55,22 @@ pub(super) fn clients(text: &mut Text<'_>) {
     text.field("cluster_connections", 0);
     text.field("maxclients", server.config.live().maxclients());
     text.field("blocked_clients", server.queues.len() + server.pause.held());
-    text.field("tracking_clients", 0);
+    text.field("tracking_clients", server.tracking.len());
+}
+
+/// The scripts and functions that are known, with the bytes of their text.
+fn scripts(text: &mut Text<'_>) {
+    let (scripts, bytes) = text.server.scripts.count();
+    let (libraries, functions) = text.server.functions.count();
+    text.field("used_memory_scripts_eval", bytes);
+    text.field("number_of_cached_scripts", scripts);
+    text.field("number_of_functions", functions);
+    text.field("number_of_libraries", libraries);
 }
 
 pub(super) fn memory(text: &mut Text<'_>) {
-    let used = memory::used();
-    let peak = text.server.stats.note_peak();
+    let used = text.used;
+    let peak = text.server.stats.note_peak(used);
     let policy = text.server.config.get(&[b"maxmemory-policy"]);
     text.bytes("used_memory", used);
     let resident = system::resident();
@@ -71,6 +82,7 @@ pub(super) fn memory(text: &mut Text<'_>) {
     text.field("used_memory_startup", text.server.stats.startup_memory());
     text.field("allocator_allocated", used);
     text.bytes("total_system_memory", system::total_memory());
+    scripts(text);
     text.bytes("maxmemory", text.server.config.number("maxmemory"));
     for (_, policy) in policy {
         text.field("maxmemory_policy", String::from_utf8_lossy(&policy));
@@ -124,18 +136,21 @@ pub(super) fn stats(text: &mut Text<'_>) {
     text.field("sync_partial_err", 0);
     text.field("expired_subkeys", text.server.keyspace.due_fields.expired());
     text.field("expired_keys", keys.expired);
-    text.field("evicted_keys", 0);
-    text.field("evicted_clients", 0);
+    text.field("evicted_keys", keys.evicted);
+    text.field("evicted_clients", text.sums.evicted_clients);
+    let (all, current) = text.server.shortage.millis(text.server);
+    text.field("total_eviction_exceeded_time", all);
+    text.field("current_eviction_exceeded_time", current);
     text.field("keyspace_hits", keys.hits);
     text.field("keyspace_misses", keys.misses);
-    text.field("pubsub_channels", 0);
-    text.field("pubsub_patterns", 0);
-    text.field("pubsubshard_channels", 0);
+    text.field("pubsub_channels", text.server.hub.count(Scope::Channel));
+    text.field("pubsub_patterns", text.server.hub.count(Scope::Pattern));
+    text.field("pubsubshard_channels", text.server.hub.count(Scope::Shard));
     text.field("latest_fork_usec", 0);
     text.field("total_forks", 0);
-    text.field("tracking_total_keys", 0);
-    text.field("tracking_total_items", 0);
-    text.field("tracking_total_prefixes", 0);
+    text.field("tracking_total_keys", text.server.keyspace.readers.keys());
+    text.field("tracking_total_items", text.server.keyspace.readers.names());
+    text.field("tracking_total_prefixes", text.server.tracking.prefixes());
     text.field("total_error_replies", errors);
 }
 

@@ -12,16 +12,17 @@ pub(crate) use serve::try_read;
 
 use super::Refusal;
 use crate::command::Ctx;
+use crate::command::blocking::Block;
 use crate::command::notify::Events;
 
 pub(super) fn xread(ctx: &mut Ctx<'_>) -> Result<(), Refusal> {
-    let request = Request::parse_read(ctx.args, ctx.space)?;
+    let request = Request::parse_read(ctx)?;
     run(ctx, &request);
     Ok(())
 }
 
 pub(super) fn xreadgroup(ctx: &mut Ctx<'_>) -> Result<(), Refusal> {
-    let request = Request::parse_group_read(ctx.args, ctx.space)?;
+    let request = Request::parse_group_read(ctx)?;
     run(ctx, &request);
     Ok(())
 }
@@ -40,7 +41,7 @@ fn run(ctx: &mut Ctx<'_>, request: &Request<'_>) {
 /// What a request gets for which there is nothing: the end of its wait, at once if it does not want to wait.
 fn answer_nothing(ctx: &mut Ctx<'_>, request: &Request<'_>) {
     match request.wait(ctx.args) {
-        Some(block) => ctx.wait_or_nothing(block),
+        Some(block) => ctx.wait_or_nothing(Block { again_at: request.claims_at(ctx.space), ..block }),
         None => ctx.reply.null_array(),
     }
 }

@@ -4,8 +4,10 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use super::super::{Refusal, id, integer};
+use crate::command::Ctx;
 use crate::command::blocking::Block;
-use crate::command::error::{SYNTAX, WRONGTYPE};
+use crate::command::error::{self, SYNTAX, WRONGTYPE};
+use crate::command::nested::Caller;
 use crate::keyspace::Space;
 use crate::protocol::args::{ArgBuf, Args, parse_i64, to_upper};
 use crate::value::collection::Kind;
@@ -69,6 +71,18 @@ impl Request<'_> {
         Some(Block { even_if_gone: self.reader.is_some(), args: Some(self.rewritten(args)), ..block })
     }
 
+    /// When the first entry has been pending for so long that the reader may claim it, in Unix milliseconds.
+    pub(super) fn claims_at(&self, space: &Space<'_>) -> Option<u64> {
+        let (min, reader) = (self.claim?, self.reader.as_ref()?);
+        let oldest = |wanted: &Wanted<'_>| {
+            let key = space.key(&wanted.key);
+            let found = space.peek_as::<Stream, _>(key, |log| log.group(&reader.group)?.oldest_delivery());
+            found.ok().flatten().flatten()
+        };
+        let new = self.streams.iter().filter(|wanted| matches!(wanted.from, From::New));
+        Some(new.filter_map(oldest).min()?.saturating_add(min))
+    }
+
     /// The call with the ids that its own mean at this moment.
     fn rewritten(&self, args: Args<'_>) -> ArgBuf {
         let mut words = ArgBuf::default();
@@ -85,8 +99,9 @@ impl Request<'_> {
 
 impl<'a> Request<'a> {
     /// The request of an XREAD. Refused are syntax errors, and keys of other types.
-    pub(crate) fn parse_read(args: Args<'a>, space: &Space<'_>) -> Result<Request<'a>, Refusal> {
-        let mut parser = Parser::new(false);
+    pub(crate) fn parse_read(ctx: &Ctx<'a>) -> Result<Request<'a>, Refusal> {
+        let mut parser = Parser::new(false, ctx.caller);
+        let (args, space) = (ctx.args, ctx.space);
         let (keys, ids) = parser.options(args)?;
         for (key, id) in keys.iter().zip(ids.iter()) {
             let from = parse_after(space, key, id)?;
@@ -96,8 +111,9 @@ impl<'a> Request<'a> {
     }
 
     /// The request of an XREADGROUP. Refused are besides keys that do not have the group.
-    pub(crate) fn parse_group_read(args: Args<'a>, space: &Space<'_>) -> Result<Request<'a>, Refusal> {
-        let mut parser = Parser::new(true);
+    pub(crate) fn parse_group_read(ctx: &Ctx<'a>) -> Result<Request<'a>, Refusal> {
+        let mut parser = Parser::new(true, ctx.caller);
+        let (args, space) = (ctx.args, ctx.space);
         let (keys, ids) = parser.options(args)?;
         let Some(reader) = &parser.request.reader else {
             return Err("ERR Missing GROUP option for XREADGROUP".into());
@@ -169,18 +185,19 @@ fn check_group(space: &Space<'_>, key: &[u8], group: &[u8]) -> Result<(), Refusa
 
 /// The refusal to read for a group that is not there.
 pub(super) fn no_group_to_read(key: &[u8], group: &[u8]) -> Refusal {
-    let (key, group) = (String::from_utf8_lossy(key), String::from_utf8_lossy(group));
+    let (key, group) = (error::c_text(key), error::c_text(group));
     format!("NOGROUP No such key '{key}' or consumer group '{group}' in XREADGROUP with GROUP option").into()
 }
 
 /// The options before STREAMS.
 struct Parser<'a> {
     of_group: bool,
+    caller: Caller,
     request: Request<'a>,
 }
 
 impl<'a> Parser<'a> {
-    fn new(of_group: bool) -> Parser<'a> {
+    fn new(of_group: bool, caller: Caller) -> Parser<'a> {
         let request = Request {
             reader: None,
             streams: Vec::new(),
@@ -191,7 +208,7 @@ impl<'a> Parser<'a> {
             claim: None,
             block: None,
         };
-        Parser { of_group, request }
+        Parser { of_group, caller, request }
     }
 
     /// Reads the options, and returns keys and ids.
@@ -201,6 +218,12 @@ impl<'a> Parser<'a> {
             at += 1;
             let mut room = [0; LONGEST];
             let name = to_upper(word, &mut room).ok_or(SYNTAX)?;
+            if name == b"BLOCK" && at < args.len() && self.caller == Caller::Script {
+                let command = error::c_text(args.get(0).unwrap_or_default());
+                return Err(
+                    format!("ERR {command} command is not allowed with BLOCK option from scripts").into()
+                );
+            }
             if name == b"STREAMS" && at < args.len() {
                 self.check()?;
                 return split(args.slice_from(at));

@@ -54,7 +54,7 @@ impl Edge for SlotEdge<'_> {
             return low;
         }
         // Members are compared only where scores are equal: each is a cache line of its own.
-        let ties = scores[low..].partition_point(|score| *score == self.score);
+        let ties = ties(&scores[low..]);
         let by_member = LexEdge { member: self.member, behind: self.behind };
         low + by_member.split(&scores[low..low + ties], &entries[low..low + ties])
     }
@@ -62,6 +62,46 @@ impl Edge for SlotEdge<'_> {
     fn is_behind(&self, score: f64, member: &[u8]) -> bool {
         let by_member = LexEdge { member: self.member, behind: self.behind };
         score < self.score || (score == self.score && by_member.is_behind(score, member))
+    }
+}
+
+/// How many scores equal the first one. Few do.
+#[inline]
+fn ties(scores: &[f64]) -> usize {
+    match scores {
+        [first, second, ..] if first == second => scores.partition_point(|score| score == first),
+        _ => 1,
+    }
+}
+
+/// Behind the slot of an entry that is in the tree.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct EntryEdge {
+    /// The entry's score.
+    pub score: f64,
+    /// The entry.
+    pub entry: Entry,
+}
+
+impl Edge for EntryEdge {
+    #[inline]
+    fn split(&self, scores: &[f64], entries: &[Entry]) -> usize {
+        let low = scores.partition_point(|score| *score < self.score);
+        if scores.get(low).is_none_or(|score| *score != self.score) {
+            return low;
+        }
+        let ties = ties(&scores[low..]);
+        let equal = &entries[low..low + ties];
+        // An entry is known by its address, which spares the lines of the others.
+        if let Some(at) = equal.iter().position(|entry| *entry == self.entry) {
+            return low + at + 1;
+        }
+        let by_member = LexEdge { member: self.entry.member(), behind: true };
+        low + by_member.split(&scores[low..low + ties], equal)
+    }
+
+    fn is_behind(&self, score: f64, member: &[u8]) -> bool {
+        SlotEdge { score: self.score, member: self.entry.member(), behind: true }.is_behind(score, member)
     }
 }
 

@@ -17,12 +17,14 @@ mod leaf;
 mod tests;
 mod walk;
 
+use edge::EntryEdge;
 pub use edge::{Edge, LexEdge, ScoreEdge, SlotEdge};
 pub use walk::Walk;
 
 use std::ops::Range;
 
 use super::entry::Entry;
+use crate::value::dict::AHEAD;
 use inner::Inner;
 use leaf::Leaf;
 
@@ -93,18 +95,20 @@ impl Node {
         }
     }
 
-    /// Removes the slot right before the edge.
-    fn remove(&mut self, edge: &impl Edge) {
+    /// Takes the slot right before the edge out; unless it can stay where it is with the score `to`, which it gets
+    /// then. Whether it was taken out.
+    fn take_out(&mut self, edge: &impl Edge, to: Option<f64>) -> bool {
         match self {
-            Node::Leaf(leaf) => leaf.remove(leaf.split(edge) - 1),
-            Node::Inner(inner) => inner.remove(edge),
+            Node::Leaf(leaf) => leaf.take_out(leaf.split(edge) - 1, to),
+            Node::Inner(inner) => inner.take_out(edge, to),
         }
     }
 
-    fn rescore(&mut self, edge: &impl Edge, score: f64) -> bool {
+    /// Asks for what a search reads of it; of a leaf for all, because what is put in or taken out moves the rest.
+    fn prefetch(&self) {
         match self {
-            Node::Leaf(leaf) => leaf.rescore(leaf.split(edge) - 1, score),
-            Node::Inner(inner) => inner.rescore(edge, score),
+            Node::Leaf(leaf) => leaf.prefetch(),
+            Node::Inner(inner) => inner.prefetch(),
         }
     }
 
@@ -139,24 +143,30 @@ impl Tree {
 
     /// Removes the slot of an entry that is in the tree under this score.
     pub fn remove(&mut self, score: f64, entry: Entry) {
-        self.root.remove(&SlotEdge { score, member: entry.member(), behind: true });
-        while let Node::Inner(inner) = &self.root
-            && inner.len() == 1
-        {
-            let Node::Inner(root) = std::mem::replace(&mut self.root, Node::Leaf(Leaf::new())) else {
-                return;
-            };
-            self.root = root.into_only_child();
-        }
+        self.take_out(score, entry, None);
     }
 
     /// Moves the slot of an entry from one score to another; in place where the neighbours allow it.
     pub fn rescore(&mut self, entry: Entry, from: f64, to: f64) {
-        let edge = SlotEdge { score: from, member: entry.member(), behind: true };
-        if !self.root.rescore(&edge, to) {
-            self.remove(from, entry);
+        if self.take_out(from, entry, Some(to)) {
             self.insert(to, entry);
         }
+    }
+
+    fn take_out(&mut self, score: f64, entry: Entry, to: Option<f64>) -> bool {
+        let edge = EntryEdge { score, entry };
+        if !self.root.take_out(&edge, to) {
+            return false;
+        }
+        while let Node::Inner(inner) = &self.root
+            && inner.len() == 1
+        {
+            let Node::Inner(root) = std::mem::replace(&mut self.root, Node::Leaf(Leaf::new())) else {
+                unreachable!("it was just an inner node");
+            };
+            self.root = root.into_only_child();
+        }
+        true
     }
 
     /// Slots before the edge.
@@ -170,6 +180,28 @@ impl Tree {
                     before += inner.count_before(at);
                     node = inner.child(at);
                 }
+            }
+        }
+    }
+
+    /// Asks for the nodes on the ways to these scores, level by level, so that their misses overlap; for those from
+    /// `new` on also for the members that one of this score would be compared with. There are at most two scores for
+    /// each of [`AHEAD`] members.
+    pub fn look_ahead(&self, scores: &[f64], new: usize) {
+        let mut nodes = [&self.root; 2 * AHEAD];
+        let mut descends = matches!(self.root, Node::Inner(_));
+        while descends {
+            descends = false;
+            for (node, &score) in nodes.iter_mut().zip(scores) {
+                let Node::Inner(inner) = node else { continue };
+                *node = inner.child(inner.child_at(&ScoreEdge { score, behind: false }));
+                node.prefetch();
+                descends |= matches!(node, Node::Inner(_));
+            }
+        }
+        for (node, &score) in nodes.iter().zip(scores).skip(new) {
+            if let Node::Leaf(leaf) = node {
+                leaf.prefetch_equals(score);
             }
         }
     }
