@@ -20,6 +20,7 @@
 //! | [`value`] | how values are held |
 //! | [`rdb`] | values as Redis serializes them |
 //! | [`lua`] | the interpreter of scripts: its sandbox, its limits, Redis's libraries |
+//! | [`disk`] | files that survive a crash |
 //! | [`config`] | redis.conf, the command line, CONFIG |
 //! | [`sync`] | every atomic and fence: the standard library's, or loom's in the models |
 //! | [`memory`] | the counting allocator |
@@ -46,6 +47,7 @@ compile_error!("sockudo-kv packs 48-bit pointers into 64-bit atomic words");
 
 pub mod command;
 pub mod config;
+pub mod disk;
 pub mod glob;
 pub mod keyspace;
 pub mod limits;

@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use sockudo_kv::command::persist::check::check_rdb;
 use sockudo_kv::config::{
     Config,
     cli::{self, Action, Start},
@@ -18,6 +19,9 @@ fn main() -> ExitCode {
         Action::Print(text) => {
             print!("{text}");
             return ExitCode::SUCCESS;
+        }
+        Action::CheckRdb(path) => {
+            return if check_rdb(&path) { ExitCode::SUCCESS } else { ExitCode::FAILURE };
         }
         Action::Serve(start) => configured(&start),
     };

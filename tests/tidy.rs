@@ -26,9 +26,10 @@ type Ratchet = &'static [(&'static str, usize)];
 /// What a layer may import besides itself and the shared files.
 const LAYERS: &[(&str, &[&str])] = &[
     ("net", &["command", "protocol"]),
-    ("command", &["protocol", "keyspace", "rdb", "value", "lua"]),
+    ("command", &["protocol", "keyspace", "rdb", "disk", "value", "lua"]),
     ("keyspace", &["value"]),
     ("rdb", &["value"]),
+    ("disk", &[]),
     ("protocol", &[]),
     ("value", &[]),
     ("lua", &[]),

@@ -6,5 +6,6 @@ mod latch;
 mod observe;
 mod readers;
 mod slot;
+mod snapshot;
 mod table;
 mod world;

@@ -216,7 +216,9 @@ fn pfadd(ctx: &mut Ctx<'_>) {
 fn raise_live(space: &Space<'_>, key: Key<'_>, elements: Args<'_>) -> Option<bool> {
     let live = space.peek(key)?;
     let View::Node(node) = live.view() else { return None };
-    let raise = node.as_hyperloglog()?.raise_all(elements.iter());
+    let dense = node.as_hyperloglog()?;
+    space.keep_old(&key);
+    let raise = dense.raise_all(elements.iter());
     space.was_written(live.entry());
     match raise {
         Raise::Unchanged => Some(false),

@@ -26,6 +26,7 @@ pub mod metrics;
 pub mod nested;
 pub mod notify;
 pub mod pause;
+pub mod persist;
 pub mod pubsub;
 pub mod rdb;
 pub mod rename;
@@ -61,6 +62,7 @@ pub(crate) const FAMILIES: &[&[Command]] = &[
     key::COMMANDS,
     expire::COMMANDS,
     rdb::COMMANDS,
+    persist::COMMANDS,
     set::COMMANDS,
     sort::COMMANDS,
     bitmap::COMMANDS,

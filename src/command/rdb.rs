@@ -1,17 +1,18 @@
-//! DUMP, RESTORE, and DEBUG RELOAD: values as Redis serializes them.
+//! DUMP and RESTORE: values as Redis serializes them.
 
 use super::keys::{KeyFlags, KeySpec};
 use super::notify::Events;
+use super::persist::rdb_limits;
 use super::table::{Categories, Command, Flags};
 use super::{Ctx, error};
 use crate::keyspace::Space;
-use crate::keyspace::entry::Entry;
 use crate::keyspace::evict::usage::{self, Tracking};
+use crate::log_warning;
 use crate::protocol::args::{eq_ignore_case, parse_i64};
-use crate::rdb::{self, Limits, Refused, Value};
+use crate::rdb::{self, Refused, Value};
+use crate::sync::Ordering;
 use crate::value::collection::Any;
 use crate::value::word::{ExpireAt, NO_EXPIRY};
-use crate::value::{hash, list, set, stream, zset};
 
 const READ: &[KeySpec] = &[KeySpec::one(1, KeyFlags::RO.union(KeyFlags::ACCESS))];
 const WRITTEN: &[KeySpec] = &[KeySpec::one(1, KeyFlags::OW.union(KeyFlags::UPDATE))];
@@ -44,32 +45,6 @@ const BAD_FREQUENCY: &str = "ERR Invalid FREQ value, must be >= 0 and <= 255";
 const BAD_FOOTER: &str = "ERR DUMP payload version or checksum are wrong";
 const BAD_VALUE: &str = "ERR Bad data format";
 const NO_FORM: &str = "ERR the value has no serialized form";
-const NOT_LOADED: &str = "ERR Error trying to load the RDB dump, check server logs.";
-
-/// The configuration's thresholds.
-fn limits(ctx: &Ctx<'_>) -> Limits {
-    let live = ctx.server.config.live();
-    Limits {
-        list: list::Limits::new(live.list_max_listpack_size(), live.list_compress_depth()),
-        hash: hash::Limits {
-            entries: live.hash_max_listpack_entries(),
-            value: live.hash_max_listpack_value(),
-        },
-        set: set::Limits {
-            ints: live.set_max_intset_entries(),
-            entries: live.set_max_listpack_entries(),
-            value: live.set_max_listpack_value(),
-        },
-        zset: zset::Limits {
-            entries: live.zset_max_listpack_entries(),
-            value: live.zset_max_listpack_value(),
-        },
-        stream: stream::Limits {
-            bytes: live.stream_node_max_bytes(),
-            entries: live.stream_node_max_entries(),
-        },
-    }
-}
 
 fn compresses(ctx: &Ctx<'_>) -> bool {
     ctx.server.config.number("rdbcompression") != 0
@@ -144,10 +119,15 @@ fn restored(ctx: &Ctx<'_>) -> Result<(), &'static str> {
         return Err(BUSY_KEY);
     }
     let ttl = within(ctx.arg(2), i64::MAX, BAD_TTL)?.cast_unsigned();
-    let value = rdb::restore(ctx.arg(3), &limits(ctx)).map_err(|refused| match refused {
-        Refused::Footer => BAD_FOOTER,
-        Refused::Value => BAD_VALUE,
-    })?;
+    let summed = !ctx.server.persist.skips_sums.load(Ordering::Relaxed);
+    let value =
+        rdb::restore(ctx.arg(3), &rdb_limits(ctx.server), summed).map_err(|refused| match refused {
+            Refused::Footer => BAD_FOOTER,
+            Refused::Value => {
+                log_warning!("RESTORE: the value's integrity check failed");
+                BAD_VALUE
+            }
+        })?;
     let expire_at = match ttl {
         0 => NO_EXPIRY,
         ttl if options.absolute => ttl,
@@ -188,42 +168,4 @@ fn set_clock(space: &Space<'_>, name: &[u8], options: &Options) {
     if let Some(live) = space.peek(space.key(name)) {
         live.entry().touch(clock);
     }
-}
-
-// -- DEBUG RELOAD -----------------------------------------------------------------------------------------------
-
-/// Serializes every value and puts what is read from that in its place, with the same deadline. It runs with everything
-/// closed. A value that has no serialized form stays.
-pub(in crate::command) fn reload(ctx: &mut Ctx<'_>) {
-    let (limits, compress) = (limits(ctx), compresses(ctx));
-    let databases = 0..ctx.space.keyspace.databases();
-    let done = databases.into_iter().all(|db| reload_database(&ctx.space.other(db), &limits, compress));
-    if done { ctx.reply.ok() } else { ctx.reply.error(NOT_LOADED) }
-}
-
-fn reload_database(space: &Space<'_>, limits: &Limits, compress: bool) -> bool {
-    let (mut cursor, mut entries) = (0, Vec::new());
-    loop {
-        cursor = space.table().scan(cursor, space.guard(), |entry| entries.push(entry));
-        if !entries.drain(..).all(|entry| reload_entry(space, entry, limits, compress)) {
-            return false;
-        }
-        if cursor == 0 {
-            return true;
-        }
-    }
-}
-
-/// Whether what was written could be read.
-fn reload_entry(space: &Space<'_>, entry: &Entry, limits: &Limits, compress: bool) -> bool {
-    let Some(live) = space.passing(entry) else { return true };
-    let Some(payload) = rdb::dump(live.view(), compress) else { return true };
-    match rdb::restore(&payload, limits) {
-        Ok(value) => place(space, entry.key(), value, live.expire_at),
-        Err(refused) => {
-            crate::log_warning!("DEBUG RELOAD: {refused:?} of {}", entry.key().escape_ascii());
-            return false;
-        }
-    }
-    true
 }

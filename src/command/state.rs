@@ -11,6 +11,7 @@ use super::client::Clients;
 use super::diagnosis::Diagnosis;
 use super::notify::{self, Events};
 use super::pause::Pause;
+use super::persist::Persist;
 use super::pubsub::Hub;
 use super::room::{self, Shortage};
 use super::script::{self, Functions, Scripts};
@@ -67,6 +68,8 @@ pub struct Server {
     pub functions: Functions,
     /// Whether the housekeeping of every tenth of a second happens; DEBUG PAUSE-CRON switches it off.
     pub keeps_house: AtomicBool,
+    /// Saving and loading.
+    pub persist: Persist,
     /// Whether keys that fell due are looked for; DEBUG SET-ACTIVE-EXPIRE switches it off. Reads find them anyway.
     pub active_expiry: AtomicBool,
     /// Whether the buffers of silent clients are freed; DEBUG REPLYBUFFER RESIZING switches it off.
@@ -105,7 +108,7 @@ impl Server {
     /// A server with empty databases.
     pub fn new(config: Arc<Config>, workers: usize) -> Server {
         super::ticks::start();
-        let lanes = workers + script::THREADS;
+        let lanes = workers + script::THREADS + 1;
         let databases = config.number("databases") as usize;
         let hub = Arc::new(Hub::new(workers));
         let keyspace = Keyspace::new(databases, lanes, unix_ms());
@@ -138,12 +141,18 @@ impl Server {
             script_pool: script::Pool::default(),
             functions: Functions::default(),
             keeps_house: AtomicBool::new(true),
+            persist: Persist::default(),
             active_expiry: AtomicBool::new(true),
             frees_buffers: AtomicBool::new(true),
             shortage: Shortage::default(),
         };
         room::follow_policy(&server);
         server
+    }
+
+    /// The lane of the thread that saves: the last one.
+    pub(super) fn saver_lane(&self) -> usize {
+        self.workers + script::THREADS
     }
 }
 

@@ -290,6 +290,7 @@ impl Server {
     pub fn reset_sums(&self) {
         let mut base = locked(&self.stats.base);
         *base = self.sums_of_all_time();
+        self.persist.reset();
     }
 
     fn sums_of_all_time(&self) -> Sums {

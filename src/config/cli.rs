@@ -15,6 +15,8 @@ use super::{Config, LoadError, load::Override, split};
 pub enum Action {
     /// Print this and leave with success.
     Print(String),
+    /// Check this RDB file.
+    CheckRdb(PathBuf),
     /// Serve with this configuration.
     Serve(Start),
 }
@@ -45,6 +47,11 @@ pub fn parse(arguments: impl IntoIterator<Item: AsRef<OsStr>>) -> Action {
         Some(b"--version" | b"-v") => return Action::Print(version()),
         Some(b"--help" | b"-h") => return Action::Print(help()),
         _ => {}
+    }
+    if let [word, file] = &arguments[..]
+        && word == b"check-rdb"
+    {
+        return Action::CheckRdb(PathBuf::from(OsStr::from_bytes(file)));
     }
     let mut start = Start::default();
     if arguments.first().is_some_and(|first| !first.starts_with(b"-")) {
@@ -125,7 +132,8 @@ Examples:
   sockudo-kv                                  listen on 127.0.0.1:6379, one worker per core
   sockudo-kv /etc/redis/redis.conf
   sockudo-kv redis.conf --port 7000 --threads 2
-  echo 'maxclients 100' | sockudo-kv - --loglevel verbose";
+  echo 'maxclients 100' | sockudo-kv - --loglevel verbose
+  sockudo-kv check-rdb dump.rdb               look through a snapshot's file";
 
 #[cfg(test)]
 mod tests {
@@ -160,6 +168,7 @@ mod tests {
     fn files_and_standard_input() {
         let given = start(&["redis.conf", "--hz", "5"]);
         assert_eq!((given.file, given.stdin), (Some("redis.conf".into()), false));
+        assert_eq!(parse(["check-rdb", "dump.rdb"]), Action::CheckRdb("dump.rdb".into()));
         assert!(start(&["-", "--hz", "5"]).stdin && start(&["--hz", "5", "-"]).stdin);
         assert!(!start(&["--bind", "-", "a"]).stdin);
         assert_eq!(start(&[]), Start::default());

@@ -73,6 +73,17 @@ pub enum Value {
 
 const WRONG_COUNT: &str = "wrong number of arguments";
 
+impl Value {
+    /// Takes further save points in: they come on top of those that a line has named before, unless there are none of
+    /// them, which means none at all.
+    pub(super) fn add_save_points(&mut self, more: &[(i64, i64)], named_before: bool) {
+        match self {
+            Value::Save(points) if named_before && !more.is_empty() => points.extend(more),
+            _ => *self = Value::Save(more.to_vec()),
+        }
+    }
+}
+
 impl Kind {
     /// Whether CONFIG SET splits its one argument into words for this kind.
     pub fn takes_words(&self) -> bool {

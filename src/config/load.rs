@@ -60,12 +60,14 @@ pub type Override = (Vec<u8>, Vec<Vec<u8>>);
 struct Loader {
     values: Vec<Value>,
     warnings: Vec<String>,
+    /// Somebody has named save points, so the default ones do not hold.
+    has_save_points: bool,
 }
 
 impl Config {
     /// Reads `file` if there is one, then all of `stdin` if it is wanted, then the overrides.
     pub fn load(file: Option<&Path>, stdin: bool, overrides: &[Override]) -> Result<Self, LoadError> {
-        let mut loader = Loader { values: defaults(), warnings: Vec::new() };
+        let mut loader = Loader { values: defaults(), warnings: Vec::new(), has_save_points: false };
         let absolute = file.map(|path| std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf()));
         if let Some(path) = &absolute {
             loader.read_file(path, 0)?;
@@ -158,6 +160,10 @@ impl Loader {
                 return Ok(());
             }
             (_, Value::Text(dir)) if matches!(directive.kind, Kind::Dir) => self.values[index] = enter(dir)?,
+            (_, Value::Save(points)) => {
+                let known = std::mem::replace(&mut self.has_save_points, true);
+                self.values[index].add_save_points(points, known);
+            }
             _ => self.values[index] = value,
         }
         Ok(())

@@ -216,8 +216,8 @@ pub static DIRECTIVES: &[Directive] = &[
     later("proc-title-template", TEXT, "{title} {listen-addr} {server-mode}"),
     later("locale-collate", TEXT, ""),
     later("shutdown-timeout", NAT, "10"),
-    later("shutdown-on-sigint", Flags(SHUTDOWN), "default"),
-    later("shutdown-on-sigterm", Flags(SHUTDOWN), "default"),
+    read("shutdown-on-sigint", Flags(SHUTDOWN), "default"),
+    read("shutdown-on-sigterm", Flags(SHUTDOWN), "default"),
     read("busy-reply-threshold", LONG, "5000")
         .alias("lua-time-limit")
         .live(|live| &live.busy_reply_threshold),
@@ -294,15 +294,19 @@ pub static DIRECTIVES: &[Directive] = &[
     line("rename-command", 2, 2),
     later("loadmodule", Line(1, usize::MAX), "").fixed().hidden(),
     // Persistence
-    // Redis's default is `3600 1 300 100 60 10000`; nothing is saved here, and CONFIG GET says so.
-    later("save", Save, ""),
-    later("dbfilename", Text(dump_name), "dump.rdb").protected(),
+    read("save", Save, "3600 1 300 100 60 10000"),
+    read("dbfilename", Text(dump_name), "dump.rdb").protected(),
     read("rdbcompression", Bool, "yes"),
-    later("rdbchecksum", Bool, "yes").fixed(),
+    read("rdbchecksum", Bool, "yes").fixed(),
     later("rdb-del-sync-files", Bool, "no"),
-    later("rdb-save-incremental-fsync", Bool, "yes"),
-    later("stop-writes-on-bgsave-error", Bool, "yes"),
-    later("sanitize-dump-payload", Enum(SANITIZE), "no"),
+    read("rdb-save-incremental-fsync", Bool, "yes"),
+    read("stop-writes-on-bgsave-error", Bool, "yes"),
+    moot(
+        "sanitize-dump-payload",
+        Enum(SANITIZE),
+        "no",
+        "whatever is loaded or restored is checked throughout",
+    ),
     later("appendonly", Bool, "no"),
     later("appendfilename", Text(log_name), "appendonly.aof").fixed(),
     later("appenddirname", Text(log_dir), "appendonlydir").fixed(),
@@ -315,9 +319,16 @@ pub static DIRECTIVES: &[Directive] = &[
     later("aof-timestamp-enabled", Bool, "no"),
     later("aof-rewrite-incremental-fsync", Bool, "yes"),
     later("aof-disable-auto-gc", Bool, "no").hidden(),
-    later("key-load-delay", Int(i32::MIN as i64, i32::MAX as i64), "0").hidden(),
-    later("rdb-key-save-delay", Int(i32::MIN as i64, i32::MAX as i64), "0").hidden(),
-    later("loading-process-events-interval-bytes", Int(1024, i32::MAX as i64), "2097152").hidden(),
+    moot("use-exit-on-panic", Bool, "no", "a panic ends its command, not the process").hidden(),
+    read("key-load-delay", Int(i32::MIN as i64, i32::MAX as i64), "0").hidden(),
+    read("rdb-key-save-delay", Int(i32::MIN as i64, i32::MAX as i64), "0").hidden(),
+    moot(
+        "loading-process-events-interval-bytes",
+        Int(1024, i32::MAX as i64),
+        "2097152",
+        "clients are served by other threads than those that load",
+    )
+    .hidden(),
     // Replication
     later("replicaof", ReplicaOf, "").alias("slaveof").fixed(),
     later("masterauth", TEXT, ""),

@@ -113,6 +113,7 @@ impl Space<'_> {
         if !word.is_large_collection() {
             return None;
         }
+        self.keep_old(key);
         // SAFETY: loaded under the guard, and a node.
         let node: &Node = unsafe { word.node() };
         let shared = node.as_collection(C::KIND)?;

@@ -80,6 +80,7 @@ impl Space<'_> {
         if word.is_dead() || !is_past(unsafe { word.expire_at() }, self.now) {
             return false;
         }
+        self.keep_old(&Key { bytes: entry.key(), hash, hint: Some(entry) });
         if !word.is_node() {
             return self.end(hash, entry, word, true);
         }

@@ -2,7 +2,8 @@
 //!
 //! [`Space`] is how a command sees a database. Beneath it, from the outside in: [`gate`] says who may run beside whom,
 //! [`table`] maps keys to entries, [`entry`] is a key with its slot, [`wheel`] knows what falls due,
-//! [`evict`] ends keys when memory is short, and [`observe`] tells those who want to hear of changes.
+//! [`evict`] ends keys when memory is short, [`observe`] tells those who want to hear of changes, and [`snapshot`] gets
+//! every key as it was at one instant.
 
 pub mod bucket;
 pub mod collections;
@@ -11,11 +12,13 @@ mod due_fields;
 pub mod entry;
 pub mod evict;
 pub mod expire;
+mod fill;
 pub mod gate;
 pub mod hash;
 pub mod held;
 pub mod observe;
 pub mod reclaim;
+pub mod snapshot;
 pub mod space;
 pub mod stats;
 pub mod table;
@@ -39,6 +42,7 @@ use expire::Walk;
 use gate::Gate;
 use hash::KeyHasher;
 use observe::{Readers, Watches};
+use snapshot::Snapshots;
 use stats::LaneStats;
 use table::Table;
 use wheel::Wheel;
@@ -66,6 +70,8 @@ pub struct Keyspace {
     walk: Walk,
     /// Which hashes have fields that fall due.
     pub due_fields: DueFields,
+    /// The snapshot that is under way, if any.
+    pub snapshots: Snapshots,
     dbs: Box<[Db]>,
     stats: Box<[CachePadded<LaneStats>]>,
     /// Until then, Unix time in milliseconds, nothing that fell due is ended, and is absent all the same.
@@ -91,6 +97,7 @@ impl Keyspace {
             wheel: Wheel::new(lanes, now),
             walk: Walk::default(),
             due_fields: DueFields::default(),
+            snapshots: Snapshots::default(),
             dbs: (0..dbs).map(|_| Db::new(lanes, hasher.clone())).collect(),
             hasher,
             watches: Watches::default(),
@@ -143,15 +150,18 @@ impl Keyspace {
         stats::Totals::of(self.stats.iter().map(|lane| &**lane))
     }
 
-    /// Empties a database; the old table is freed in the background. The caller has closed everything.
-    pub fn flush(&self, db: usize, guard: &Guard) {
+    /// Empties a database; the old table is freed in the background. The caller has closed everything from `lane`.
+    pub fn flush(&self, lane: usize, db: usize, guard: &Guard) {
         let db = &self.dbs[db];
+        self.lane_stats(lane).changed(db.table(guard).len());
         let lanes = db.volatile.len();
         let fresh = Box::into_raw(Box::new(Table::new(lanes, self.hasher.clone())));
         // Ordering: Release publishes the fresh table; Acquire because we own the old one now.
         let old = db.table.swap(fresh, Ordering::AcqRel);
         self.forget_deadlines(db, old, guard);
-        reclaim::retire_table(old, guard);
+        if !self.snapshots.adopt(old) {
+            reclaim::retire_table(old, guard);
+        }
     }
 
     /// Takes the deadlines of a table that goes away out of the wheel, if it had any.

@@ -279,6 +279,7 @@ impl<'g> Space<'g> {
     /// Sets the key, whatever it held.
     #[inline]
     pub fn set(&self, key: Key<'_>, new: OwnedWord) {
+        self.keep_old(&key);
         let mut new = Some(new);
         loop {
             let Some(entry) = self.entry(&key) else {
@@ -324,6 +325,7 @@ impl<'g> Space<'g> {
         thaw: bool,
         mut change: impl FnMut(Option<&Live<'_>>) -> Change<R>,
     ) -> R {
+        self.keep_old(&key);
         loop {
             let attempt = match self.entry(&key) {
                 None => self.update_absent(&key, &mut change),
@@ -455,6 +457,7 @@ impl<'g> Space<'g> {
 
     /// Ends the key; whether it was there.
     pub fn delete(&self, key: Key<'_>) -> bool {
+        self.keep_old(&key);
         while let Some(entry) = self.entry(&key) {
             let word = entry.load();
             if word.is_dead() {
@@ -492,6 +495,7 @@ impl<'g> Space<'g> {
     }
 
     fn refine_announced(&self, key: Key<'_>, seen: &Live<'_>, new: OwnedWord) {
+        self.keep_old(&key);
         if !seen.word.is_node() && seen.entry.swap(seen.word, new.word()) == Swap::Done {
             self.replaced(key.bytes, seen.word, new.into_word());
         }
@@ -507,6 +511,7 @@ impl<'g> Space<'g> {
 
     #[inline]
     fn changed_by(&self, key: &[u8], cause: Cause) {
+        self.keyspace.lane_stats(self.lane).changed(1);
         if let Some(trace) = self.trace {
             trace.changed(self.keyspace, self.db, key, cause);
         }
@@ -564,6 +569,7 @@ impl<'g> Space<'g> {
         if word.is_dead() || !deserves() {
             return false;
         }
+        self.keep_old(&Key { bytes: entry.key(), hash, hint: Some(entry) });
         if !word.is_node() {
             return self.end(hash, entry, word, false);
         }

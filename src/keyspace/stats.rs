@@ -9,6 +9,7 @@ pub struct LaneStats {
     misses: AtomicU64,
     expired: AtomicU64,
     evicted: AtomicU64,
+    changed: AtomicU64,
 }
 
 /// Sums over lanes.
@@ -22,11 +23,18 @@ pub struct Totals {
     pub expired: u64,
     /// Keys that ended because memory was short.
     pub evicted: u64,
+    /// Changes of keys.
+    pub changed: u64,
 }
 
 #[inline]
 fn bump(counter: &AtomicU64) {
-    counter.store(counter.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+    add(counter, 1);
+}
+
+#[inline]
+fn add(counter: &AtomicU64, count: u64) {
+    counter.store(counter.load(Ordering::Relaxed) + count, Ordering::Relaxed);
 }
 
 impl LaneStats {
@@ -45,6 +53,15 @@ impl LaneStats {
         bump(&self.expired);
     }
 
+    /// Counts changes. The models leave it out: it would double the operations that they have to interleave.
+    #[inline]
+    pub(super) fn changed(&self, count: u64) {
+        if cfg!(not(sockudo_loom)) {
+            add(&self.changed, count);
+        }
+    }
+
+    #[inline]
     pub(super) fn evicted(&self) {
         bump(&self.evicted);
     }
@@ -58,6 +75,7 @@ impl Totals {
             misses: self.misses - earlier.misses,
             expired: self.expired - earlier.expired,
             evicted: self.evicted - earlier.evicted,
+            changed: self.changed - earlier.changed,
         }
     }
 
@@ -67,6 +85,7 @@ impl Totals {
             misses: sum.misses + lane.misses.load(Ordering::Relaxed),
             expired: sum.expired + lane.expired.load(Ordering::Relaxed),
             evicted: sum.evicted + lane.evicted.load(Ordering::Relaxed),
+            changed: sum.changed + lane.changed.load(Ordering::Relaxed),
         })
     }
 }

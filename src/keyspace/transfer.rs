@@ -8,6 +8,7 @@ impl Space<'_> {
     /// Moves what `from` holds, deadline included, to the key `to` of `there`, whatever that held; whether `from` was
     /// there. Both keys' stripes are closed by the caller, so that nobody sees the moment in between.
     pub fn relocate(&self, from: Key<'_>, there: &Space<'_>, to: Key<'_>) -> bool {
+        self.keep_old(&from);
         while let Some(entry) = self.entry(&from) {
             let word = entry.load();
             if word.is_dead() {

@@ -274,6 +274,11 @@ impl Connection {
     async fn opened(&mut self, closed: Closed, buffers: &mut Buffers) -> bool {
         let server = &self.local.server;
         while !is_open(server, closed).await {
+            if server.shutdown.is_requested() {
+                // What was closed for the last snapshot stays closed.
+                self.client.closing = true;
+                return false;
+            }
             let busy = server.scripts.busy(server.config.live().busy_reply_threshold());
             if let Some(is_function) = busy {
                 if self.client.replies.on() {

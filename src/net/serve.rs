@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::oneshot::error::RecvError;
+use tokio::sync::oneshot::{Receiver, channel};
 
 use super::accept::Acceptor;
 use super::supervise::{self, Supervisor};
@@ -13,6 +15,7 @@ use super::worker::Handle;
 use super::{bind, files, oom, unix, web};
 use crate::command::acl;
 use crate::command::rename;
+use crate::command::persist::{self, Ending};
 use crate::command::room;
 use crate::command::state::Server;
 use crate::config::{Config, reason};
@@ -20,6 +23,8 @@ use crate::{log_notice, log_warning};
 
 /// Redis's name for the file with the number of a process that runs in the background.
 const DAEMON_PID_FILE: &[u8] = b"/var/run/redis.pid";
+/// How long clients wait for the data set before they are told that it is loaded.
+const QUIET_LOADING: Duration = Duration::from_millis(100);
 /// Rest between looks whether the workers have ended.
 const END_PAUSE: Duration = Duration::from_millis(2);
 
@@ -74,14 +79,15 @@ async fn run(server: Arc<Server>) -> Result<(), String> {
     {
         let acceptor = Acceptor::new(&server, &workers, listening, tls);
         let mut acceptor = acceptor.map_err(|error| reason(&error))?;
-        log_notice!("Ready to accept connections tcp");
-        supervisor.ready();
+        let mut loaded = load(&server).map_err(|error| reason(&error))?;
+        // Clients of a small data set need not know that it is loaded: they wait to be accepted.
+        let early = tokio::time::timeout(QUIET_LOADING, &mut loaded).await;
+        let loaded = early.map_or(Loaded::Later(loaded), Loaded::Now);
         tokio::select! {
             () = acceptor.run() => {}
-            () = end_wished(&server, &mut signals) => {}
+            outcome = until_end(&server, &mut signals, loaded, supervisor) => outcome?,
         }
     }
-    log_warning!("User requested shutdown...");
     supervisor.stopping();
     server.shutdown.request();
     drop((pid_file, socket_file));
@@ -163,14 +169,90 @@ impl Signals {
         drop(signal(SignalKind::hangup())?);
         Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
     }
+
+    /// Waits for one; the directive that says what it means.
+    async fn wished(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.interrupt.recv() => {
+                log_warning!("Received SIGINT scheduling shutdown...");
+                "shutdown-on-sigint"
+            }
+            _ = self.terminate.recv() => {
+                log_warning!("Received SIGTERM scheduling shutdown...");
+                "shutdown-on-sigterm"
+            }
+        }
+    }
 }
 
-async fn end_wished(server: &Server, signals: &mut Signals) {
-    tokio::select! {
-        _ = signals.interrupt.recv() => log_warning!("Received SIGINT scheduling shutdown..."),
-        _ = signals.terminate.recv() => log_warning!("Received SIGTERM scheduling shutdown..."),
-        () = server.shutdown.requested() => {}
+/// Begins to load the data set; clients are told to come again until the outcome is there.
+fn load(server: &Arc<Server>) -> io::Result<Receiver<Outcome>> {
+    persist::start_loading(server);
+    persist::start_saver(server)?;
+    let (sender, outcome) = channel();
+    let server = Arc::clone(server);
+    std::thread::Builder::new().name("loader".into()).spawn(move || {
+        // The server may have ended meanwhile.
+        drop(sender.send(persist::load_at_start(&server)));
+    })?;
+    Ok(outcome)
+}
+
+/// The outcome of loading, or where it will come from. A loader that panicked sends none.
+enum Loaded {
+    Now(Result<Outcome, RecvError>),
+    Later(Receiver<Outcome>),
+}
+
+type Outcome = Result<(), String>;
+
+/// Serves until somebody asks for the end and the server may end; an error is one of loading.
+async fn until_end(
+    server: &Arc<Server>,
+    signals: &mut Signals,
+    loaded: Loaded,
+    supervisor: Supervisor,
+) -> Result<(), String> {
+    let failed = |_| Err("Loading the DB failed in an unforeseen way".into());
+    match loaded {
+        Loaded::Now(outcome) => outcome.unwrap_or_else(failed)?,
+        Loaded::Later(outcome) => tokio::select! {
+            outcome = outcome => outcome.unwrap_or_else(failed)?,
+            _ = signals.wished() => {
+                log_warning!("Received shutdown signal during loading, exiting now.");
+                return Ok(());
+            }
+            () = server.shutdown.requested() => return Ok(()),
+        },
     }
+    log_notice!("Ready to accept connections tcp");
+    supervisor.ready();
+    loop {
+        let directive = tokio::select! {
+            directive = signals.wished() => directive,
+            () = server.shutdown.requested() => return Ok(()),
+        };
+        let ending = ending_of(server, directive);
+        let asked = Arc::clone(server);
+        let prepared = tokio::task::spawn_blocking(move || asked.prepare_end(ending));
+        tokio::select! {
+            prepared = prepared => if let Ok(Some(true)) = prepared { return Ok(()) },
+            _ = signals.interrupt.recv() => {
+                server.persist.abandon();
+                return Err("You insist... exiting now.".into());
+            }
+        }
+    }
+}
+
+/// What the directive of a signal says.
+fn ending_of(server: &Server, directive: &str) -> Ending {
+    /// Its bits.
+    const SAVE: u64 = 1;
+    const NOSAVE: u64 = 2;
+    const FORCE: u64 = 8;
+    let flags = server.config.number(directive);
+    Ending { save: flags & SAVE != 0, nosave: flags & NOSAVE != 0, force: flags & FORCE != 0 }
 }
 
 async fn ended(workers: &[Handle]) {

@@ -12,7 +12,7 @@ use crate::value::json::{Json, JsonRef, parse, print};
 const STRING: u64 = 5;
 /// At the end.
 const END: u64 = 0;
-const ID: u64 = id(b"ReJSON-RL", 3);
+pub(super) const ID: u64 = id(b"ReJSON-RL", 3);
 
 /// The id of a module's type.
 const fn id(name: &[u8; 9], version: u64) -> u64 {
@@ -39,7 +39,7 @@ const fn digit(letter: u8) -> u64 {
 pub fn save(document: JsonRef<'_>, out: &mut Writer<'_>) -> Option<()> {
     let mut text = Vec::new();
     print::print(document.as_ref()?, &mut text);
-    out.byte(kind::MODULE_2);
+    out.kind(kind::MODULE_2);
     out.number(ID);
     out.number(STRING);
     out.text(&text);

@@ -22,6 +22,11 @@ const LAST_DEADLINE: ExpireAt = 0xffff_ffff_fffe;
 /// Reads type and value.
 pub fn value(reader: &mut Reader<'_>, limits: &Limits) -> Checked<Value> {
     let kind = reader.byte()?;
+    body(reader, kind, limits)
+}
+
+/// Reads a value of this kind, which may be empty.
+pub fn body(reader: &mut Reader<'_>, kind: u8, limits: &Limits) -> Checked<Value> {
     let any = match kind {
         kind::STRING => return Ok(Value::Text(reader.text()?.into_owned())),
         kind::LIST | kind::LIST_ZIPLIST | kind::LIST_QUICKLIST | kind::LIST_QUICKLIST_2 => {
@@ -40,7 +45,6 @@ pub fn value(reader: &mut Reader<'_>, limits: &Limits) -> Checked<Value> {
         kind::MODULE_2 => json::load(reader)?.wrap(),
         _ => return Err(Corrupt),
     };
-    ensure(!any.is_empty())?;
     Ok(Value::Collection(any))
 }
 

@@ -8,6 +8,7 @@
 //! | `save` | values to bytes |
 //! | `load` | bytes to values |
 //! | `stream` | the same for streams |
+//! | `file` | whole files |
 //! | `json` | the same for JSON documents |
 //!
 //! Written is version 11, that of Redis 7.2, in the types that it writes; a hash with deadlines of fields has a type of
@@ -18,6 +19,7 @@
 //!
 //! The format is that of Redis's `rdb.c`, `listpack.c`, `ziplist.c`, `zipmap.c` and `intset.c`.
 
+pub mod file;
 mod json;
 mod listpack;
 mod load;
@@ -34,8 +36,10 @@ use crate::value::{hash, list, set, stream as streams, zset};
 use read::Reader;
 use write::Writer;
 
-/// The version that is written.
+/// The version of dumped values.
 const VERSION: u16 = 11;
+/// The version of files that need no later one: that of Redis 7.0.
+pub const OLDEST_WRITTEN: u16 = 10;
 /// The latest version that is read: the one of Redis 8.
 const NEWEST_READ: u16 = 13;
 /// Bytes behind a dumped value: the version and the sum.
@@ -71,6 +75,20 @@ mod kind {
     pub const HASH_LISTPACK_DEADLINES_EARLY: u8 = 23;
     pub const HASH_DEADLINES: u8 = 24;
     pub const HASH_LISTPACK_DEADLINES: u8 = 25;
+    /// Of a module, which alone can read it.
+    pub const MODULE: u8 = 6;
+
+    /// The version from which on everything is read that any file of ours needs.
+    pub const FIRST_VERSION: u16 = super::OLDEST_WRITTEN;
+
+    /// The first version that has the kind, of those that are written.
+    pub fn version(kind: u8) -> u16 {
+        match kind {
+            HASH_DEADLINES_EARLY.. => 12,
+            SET_LISTPACK | STREAM_3 => 11,
+            _ => FIRST_VERSION,
+        }
+    }
 }
 
 /// The bytes are not what they claim to be.
@@ -113,11 +131,16 @@ pub struct Limits {
 pub enum Value {
     /// A string.
     Text(Vec<u8>),
-    /// A collection, which is not empty unless it is a stream.
+    /// A collection.
     Collection(Any),
 }
 
 impl Value {
+    /// Whether it is a collection that no key can hold, as nothing is in it.
+    pub fn is_empty(&self) -> bool {
+        matches!(self, Value::Collection(any) if any.is_empty())
+    }
+
     /// The word that holds it with a deadline.
     pub fn into_word(self, expire_at: ExpireAt) -> OwnedWord {
         match self {
@@ -139,17 +162,48 @@ pub fn dump(view: View<'_>, compress: bool) -> Option<Vec<u8>> {
 }
 
 /// The value that [`dump`] or Redis's DUMP gave out.
-pub fn restore(payload: &[u8], limits: &Limits) -> Result<Value, Refused> {
-    let body = check_footer(payload).ok_or(Refused::Footer)?;
+///
+/// Without `summed` the sum is not looked at.
+pub fn restore(payload: &[u8], limits: &Limits, summed: bool) -> Result<Value, Refused> {
+    let body = check_footer(payload, summed).ok_or(Refused::Footer)?;
     let mut reader = Reader::new(body);
     let value = load::value(&mut reader, limits).map_err(|Corrupt| Refused::Value)?;
-    if reader.is_at_end() { Ok(value) } else { Err(Refused::Value) }
+    if reader.is_at_end() && !value.is_empty() { Ok(value) } else { Err(Refused::Value) }
 }
 
-/// What stands before the footer, if version and sum are right.
-fn check_footer(payload: &[u8]) -> Option<&[u8]> {
-    let (summed, sum) = payload.split_last_chunk::<8>()?;
-    let (body, version) = summed.split_last_chunk::<{ FOOTER - 8 }>()?;
-    let right = u16::from_le_bytes(*version) <= NEWEST_READ && crc64(0, summed) == u64::from_le_bytes(*sum);
-    right.then_some(body)
+/// What stands before the footer, if the version is known and the sum, if `summed` says so, right.
+fn check_footer(payload: &[u8], summed: bool) -> Option<&[u8]> {
+    let (summed_bytes, sum) = payload.split_last_chunk::<8>()?;
+    let (body, version) = summed_bytes.split_last_chunk::<{ FOOTER - 8 }>()?;
+    let right = || crc64(0, summed_bytes) == u64::from_le_bytes(*sum);
+    (u16::from_le_bytes(*version) <= NEWEST_READ && (!summed || right())).then_some(body)
+}
+
+/// Reads arbitrary bytes as a file whose sum nobody looks at, and as a dumped value. Whatever was read has to be written
+/// and read again.
+///
+/// # Panics
+/// When what was written cannot be read.
+pub fn fuzz(data: &[u8]) {
+    let limits = Limits {
+        list: list::Limits::new(-2, 0),
+        hash: hash::Limits { entries: 8, value: 16 },
+        set: set::Limits { ints: 8, entries: 8, value: 16 },
+        zset: zset::Limits { entries: 8, value: 16 },
+        stream: streams::Limits { bytes: 256, entries: 10 },
+    };
+    let payload = [data, &VERSION.to_le_bytes(), &[0; 8]].concat();
+    if let Ok(value) = restore(&payload, &limits, false) {
+        let word = value.into_word(crate::value::word::NO_EXPIRY);
+        // SAFETY: the word is this function's own.
+        let again = dump(unsafe { word.word().view() }, true).expect("what was read has a form");
+        assert!(restore(&again, &limits, true).is_ok(), "{}", again.escape_ascii());
+    }
+    let Ok(mut scanner) = file::read::Scanner::new(data, data.len() as u64, false) else { return };
+    while let Ok(Some(chunk)) = scanner.chunk() {
+        for raw in &chunk.keys {
+            // Most of it is damaged, and must only be refused.
+            let _ = chunk.open(raw).map(|opened| drop(opened.value(&limits, raw.expire_at)));
+        }
+    }
 }

@@ -6,8 +6,11 @@ use super::{Checked, Corrupt, MAX_TEXT, ensure};
 use crate::value::lzf;
 
 /// Bytes that are read from the front.
+#[derive(Clone)]
 pub struct Reader<'a> {
     rest: &'a [u8],
+    /// Bytes that were asked for beyond the end.
+    missing: usize,
 }
 
 /// What begins a string: its length, or how else it is written.
@@ -18,22 +21,38 @@ enum Length {
 
 impl<'a> Reader<'a> {
     pub fn new(bytes: &'a [u8]) -> Reader<'a> {
-        Reader { rest: bytes }
+        Reader { rest: bytes, missing: 0 }
     }
 
     pub fn is_at_end(&self) -> bool {
         self.rest.is_empty()
     }
 
+    #[cold]
+    fn lacks<T>(&mut self, wanted: usize) -> Checked<T> {
+        self.missing = wanted - self.rest.len();
+        Err(Corrupt)
+    }
+
+    /// If what was read last was cut off: how many bytes more it needs at least.
+    pub fn missing(&self) -> Option<usize> {
+        (self.missing > 0).then_some(self.missing)
+    }
+
+    /// Bytes that are left.
+    pub fn left(&self) -> usize {
+        self.rest.len()
+    }
+
     /// The next `count` bytes.
     pub fn take(&mut self, count: usize) -> Checked<&'a [u8]> {
-        let (taken, rest) = self.rest.split_at_checked(count).ok_or(Corrupt)?;
+        let Some((taken, rest)) = self.rest.split_at_checked(count) else { return self.lacks(count) };
         self.rest = rest;
         Ok(taken)
     }
 
     pub fn array<const N: usize>(&mut self) -> Checked<[u8; N]> {
-        let (taken, rest) = self.rest.split_first_chunk::<N>().ok_or(Corrupt)?;
+        let Some((taken, rest)) = self.rest.split_first_chunk::<N>() else { return self.lacks(N) };
         self.rest = rest;
         Ok(*taken)
     }
@@ -72,6 +91,24 @@ impl<'a> Reader<'a> {
         let count = self.size()?;
         ensure(count <= self.rest.len() / least)?;
         Ok(count)
+    }
+
+    /// Passes a string by.
+    pub fn skip_text(&mut self) -> Checked<()> {
+        let bytes = match self.length()? {
+            Length::Plain(length) => usize::try_from(length).map_err(|_| Corrupt)?,
+            Length::Special(0) => 1,
+            Length::Special(1) => 2,
+            Length::Special(2) => 4,
+            Length::Special(3) => {
+                let packed = self.size()?;
+                self.size()?;
+                packed
+            }
+            Length::Special(_) => return Err(Corrupt),
+        };
+        ensure(bytes <= MAX_TEXT)?;
+        self.take(bytes).map(drop)
     }
 
     /// A string: its bytes, an integer, or compressed.

@@ -36,7 +36,7 @@ pub fn value(view: View<'_>, out: &mut Writer<'_>) -> Option<()> {
 }
 
 fn string(text: &[u8], out: &mut Writer<'_>) {
-    out.byte(kind::STRING);
+    out.kind(kind::STRING);
     out.text(text);
 }
 
@@ -124,7 +124,7 @@ fn list(view: ListRef<'_>, out: &mut Writer<'_>) {
     view.visit(0, usize::MAX, |item| nodes.push(item));
     nodes.close();
     let count = nodes.count;
-    out.byte(kind::LIST_QUICKLIST_2);
+    out.kind(kind::LIST_QUICKLIST_2);
     out.count(count);
     out.bytes(&bytes);
 }
@@ -134,12 +134,12 @@ fn list(view: ListRef<'_>, out: &mut Writer<'_>) {
 fn set(view: SetRef<'_>, out: &mut Writer<'_>) {
     match view {
         SetRef::Ints(_) => ints(view, out),
-        SetRef::Packed(run) if run.len() < LISTPACK_MAX => {
-            out.byte(kind::SET_LISTPACK);
+        SetRef::Packed(run) if run.len() < LISTPACK_MAX && !out.wants_old() => {
+            out.kind(kind::SET_LISTPACK);
             listpack(view.iter(), out);
         }
         _ => {
-            out.byte(kind::SET);
+            out.kind(kind::SET);
             out.count(view.len());
             view.iter().for_each(|member| out.item(member));
         }
@@ -165,7 +165,7 @@ fn ints(view: SetRef<'_>, out: &mut Writer<'_>) {
     bytes.extend_from_slice(&(width as u32).to_le_bytes());
     bytes.extend_from_slice(&(view.len() as u32).to_le_bytes());
     ints().for_each(|int| bytes.extend_from_slice(&int.to_le_bytes()[..width]));
-    out.byte(kind::SET_INTSET);
+    out.kind(kind::SET_INTSET);
     out.text(&bytes);
 }
 
@@ -179,10 +179,10 @@ fn zset(view: ZRef<'_>, out: &mut Writer<'_>) {
             pack.push(member);
             push_score(&mut pack, score);
         }
-        out.byte(kind::ZSET_LISTPACK);
+        out.kind(kind::ZSET_LISTPACK);
         return out.text(&pack.finish());
     }
-    out.byte(kind::ZSET_2);
+    out.kind(kind::ZSET_2);
     out.count(view.len());
     // The last one first, as Redis does: each goes to the front then when they are read.
     for (member, score) in view.iter().rev() {
@@ -208,11 +208,11 @@ fn hash(view: HashRef<'_>, out: &mut Writer<'_>) {
     let deadlines = view.iter(BEGINNING).map(|pair| pair.deadline).filter(|&deadline| deadline != NO_EXPIRY);
     match (deadlines.min(), is_packed(view)) {
         (None, true) => {
-            out.byte(kind::HASH_LISTPACK);
+            out.kind(kind::HASH_LISTPACK);
             listpack(view.iter(BEGINNING).flat_map(|pair| [pair.name, pair.value]), out);
         }
         (None, false) => {
-            out.byte(kind::HASH);
+            out.kind(kind::HASH);
             out.count(view.len(BEGINNING));
             view.iter(BEGINNING).for_each(|pair| name_and_value(pair, out));
         }
@@ -235,7 +235,7 @@ fn name_and_value(pair: Pair<'_>, out: &mut Writer<'_>) {
 fn packed_with_deadlines(view: HashRef<'_>, first: ExpireAt, out: &mut Writer<'_>) {
     let mut pairs: Vec<Pair<'_>> = view.iter(BEGINNING).collect();
     pairs.sort_by_key(|pair| if pair.deadline == NO_EXPIRY { ExpireAt::MAX } else { pair.deadline });
-    out.byte(kind::HASH_LISTPACK_DEADLINES);
+    out.kind(kind::HASH_LISTPACK_DEADLINES);
     out.time(first);
     let mut pack = Listpack::new();
     for pair in pairs {
@@ -246,7 +246,7 @@ fn packed_with_deadlines(view: HashRef<'_>, first: ExpireAt, out: &mut Writer<'_
 
 /// Deadlines count from just before the first one; zero is none.
 fn with_deadlines(view: HashRef<'_>, first: ExpireAt, out: &mut Writer<'_>) {
-    out.byte(kind::HASH_DEADLINES);
+    out.kind(kind::HASH_DEADLINES);
     out.time(first);
     out.count(view.len(BEGINNING));
     for pair in view.iter(BEGINNING) {

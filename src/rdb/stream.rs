@@ -91,7 +91,10 @@ fn id_bytes(id: Id) -> [u8; 16] {
 pub fn save(log: &Log, out: &mut Writer<'_>) {
     let mut bytes = Vec::new();
     let count = save_entries(log, &mut out.to(&mut bytes));
-    out.byte(kind::STREAM_3);
+    // They differ in what consumers have.
+    let has_consumers = |(_, group): (_, &Group)| group.consumer_count() > 0 || group.released_count() > 0;
+    let has_consumers = log.groups().any(has_consumers);
+    out.kind(if out.wants_old() && !has_consumers { kind::STREAM_2 } else { kind::STREAM_3 });
     out.count(count);
     out.bytes(&bytes);
     out.count(log.len());

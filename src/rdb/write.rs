@@ -1,5 +1,6 @@
 //! Lengths, strings and numbers into bytes.
 
+use super::kind;
 use crate::value::lzf;
 use crate::value::packed::{Digits, Item};
 use crate::value::word::canonical_int;
@@ -13,16 +14,46 @@ const LEAST_GAIN: usize = 4;
 pub struct Writer<'o> {
     out: &'o mut Vec<u8>,
     compress: bool,
+    /// What comes between a value's kind and the value: in files, its name.
+    key: Option<&'o [u8]>,
+    /// Where an older version has a form that says as much, that one is written.
+    old: bool,
+    /// The first version that reads what was written.
+    version: u16,
 }
 
 impl<'o> Writer<'o> {
     pub fn new(out: &'o mut Vec<u8>, compress: bool) -> Writer<'o> {
-        Writer { out, compress }
+        Writer { out, compress, key: None, old: false, version: kind::FIRST_VERSION }
+    }
+
+    /// A writer of one key with its value, in a form that is as old as may be.
+    pub fn of_key(out: &'o mut Vec<u8>, compress: bool, key: &'o [u8]) -> Writer<'o> {
+        Writer { key: Some(key), old: true, ..Writer::new(out, compress) }
     }
 
     /// A writer of the same kind to a buffer.
     pub fn to<'b>(&self, out: &'b mut Vec<u8>) -> Writer<'b> {
-        Writer { out, compress: self.compress }
+        Writer { old: self.old, ..Writer::new(out, self.compress) }
+    }
+
+    /// Whether an old form is wanted where there is one.
+    pub fn wants_old(&self) -> bool {
+        self.old
+    }
+
+    /// The first version that reads what was written.
+    pub fn version(&self) -> u16 {
+        self.version
+    }
+
+    /// The kind of a value, and the key that it belongs to.
+    pub fn kind(&mut self, kind: u8) {
+        self.version = self.version.max(kind::version(kind));
+        self.byte(kind);
+        if let Some(key) = self.key.take() {
+            self.text(key);
+        }
     }
 
     pub fn bytes(&mut self, bytes: &[u8]) {

@@ -42,6 +42,36 @@ pub fn crc64(sum: u64, data: &[u8]) -> u64 {
     rest.iter().fold(sum, |sum, byte| TABLES[0][usize::from(sum as u8 ^ byte)] ^ sum >> 8)
 }
 
+/// The sum of two pieces behind one another, of their sums and the length of the second: so that the first may change
+/// when the second is written already.
+pub fn join(first: u64, second: u64, length: u64) -> u64 {
+    // The first piece is followed by as many zeros: its sum is multiplied by x to the power of their bits.
+    let (mut power, mut square, mut left) = (ONE, ONE >> 8, length);
+    while left > 0 {
+        if left & 1 == 1 {
+            power = multiply(power, square);
+        }
+        square = multiply(square, square);
+        left >>= 1;
+    }
+    multiply(first, power) ^ second
+}
+
+/// The polynomial 1: its lowest power is the highest bit.
+const ONE: u64 = 1 << 63;
+
+/// The product of two polynomials modulo Jones' one.
+fn multiply(a: u64, mut b: u64) -> u64 {
+    let mut product = 0;
+    for bit in (0..u64::BITS).rev() {
+        if a >> bit & 1 == 1 {
+            product ^= b;
+        }
+        b = if b & 1 == 1 { b >> 1 ^ POLYNOMIAL } else { b >> 1 };
+    }
+    product
+}
+
 #[cfg(all(test, not(sockudo_loom)))]
 mod tests {
     use super::*;
@@ -52,5 +82,9 @@ mod tests {
         assert_eq!(crc64(0, b""), 0);
         let text: Vec<u8> = (0..1000u32).map(|at| (at * 7) as u8).collect();
         assert_eq!(crc64(crc64(0, &text[..333]), &text[333..]), crc64(0, &text));
+        for at in [0, 1, 9, 333, 1000] {
+            let (first, second) = text.split_at(at);
+            assert_eq!(join(crc64(0, first), crc64(0, second), second.len() as u64), crc64(0, &text));
+        }
     }
 }

@@ -2,18 +2,40 @@
 #![allow(dead_code, reason = "every test file uses its part")]
 
 pub mod dice;
+pub mod every_type;
 pub mod redis_server;
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 /// A server of the test's own, killed when the test ends.
 pub struct TestServer {
     child: Child,
     pub port: u16,
+    _folder: Folder,
+}
+
+/// A directory that one server writes to, removed behind it.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new() -> Folder {
+        static NEXT: AtomicUsize = AtomicUsize::new(0);
+        let (process, number) = (std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+        let path = std::env::temp_dir().join(format!("sockudo-kv-test-{process}-{number}"));
+        std::fs::create_dir_all(&path).expect("a directory");
+        Folder(path)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        drop(std::fs::remove_dir_all(&self.0));
+    }
 }
 
 const START_LIMIT: Duration = Duration::from_secs(20);
@@ -49,9 +71,13 @@ impl TestServer {
     }
 
     fn try_start(file: Option<&Path>, port: u16, directives: &[&str]) -> Result<TestServer, String> {
+        let folder = Folder::new();
         let mut child = Command::new(env!("CARGO_BIN_EXE_sockudo-kv"))
             .args(file)
             .args(["--port", &port.to_string()])
+            // Unless the test asks for it, nothing is saved at the end; and what is saved is the server's own.
+            .args(["--save", "", "--dir"])
+            .arg(&folder.0)
             .args(directives)
             .stdout(Stdio::null())
             .stderr(Stdio::null())
@@ -68,7 +94,7 @@ impl TestServer {
             }
             std::thread::sleep(Duration::from_millis(10));
         }
-        Ok(TestServer { child, port })
+        Ok(TestServer { child, port, _folder: folder })
     }
 
     /// The process's number.

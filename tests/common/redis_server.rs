@@ -15,10 +15,16 @@ pub struct Redis {
 impl Redis {
     /// Starts one that saves nothing and allows DEBUG; none if it is not installed.
     pub fn start() -> Option<Redis> {
+        Redis::with(&[])
+    }
+
+    /// The same with further directives.
+    pub fn with(directives: &[&str]) -> Option<Redis> {
         let port = super::free_port();
         let child = Command::new("redis-server")
             .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
             .args(["--enable-debug-command", "yes"])
+            .args(directives)
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn();

@@ -397,6 +397,9 @@ impl Worker {
             run.count_refusal(Some(id), out);
             return Ok(());
         }
+        if run.refuses(client, (id, command), args, out) {
+            return Ok(());
+        }
         if run.holds(command) && run.paused(client, command, args) {
             return Err(Wait::Paused);
         }

@@ -7,6 +7,7 @@ use crate::command::blocking::{self, Block, Served};
 use crate::command::client::{Client, NO_COMMAND};
 use crate::command::diagnosis::{Attention, Seen, Source};
 use crate::command::nested::{Call, Caller};
+use crate::command::persist::Obstacles;
 use crate::command::state::{Server, unix_ms};
 use crate::command::table::{Command, registry};
 use crate::command::ticks::ticks;
@@ -84,6 +85,8 @@ pub(super) struct Run<'a> {
     pub(super) counters: &'a stats::Lane,
     /// The command whose time is being taken, and the tick at which the first of its calls in a row began.
     pub(super) timed: Cell<(usize, u64)>,
+    /// Why some commands cannot run.
+    obstacles: Obstacles,
     /// The command of a group of calls that took long together, and how long.
     pub(super) late: Cell<Option<(usize, u64)>>,
     /// Why every call is looked at, if it is.
@@ -104,6 +107,7 @@ impl<'a> Run<'a> {
             lane,
             counters: server.stats.lane(lane),
             timed: Cell::new((UNTIMED, 0)),
+            obstacles: server.persist.obstacles(),
             late: Cell::default(),
             attention: Cell::new(server.diagnosis.attention()),
             bounded: false,
@@ -242,6 +246,33 @@ impl Run<'_> {
             unsafe { entry.as_ref() }
         });
         Key { bytes, hash: prepared.hash, hint: hint.filter(|entry| same(entry.key(), bytes)) }
+    }
+
+    /// The error of a command that cannot run while the data set is loaded or cannot be saved.
+    #[inline]
+    pub(super) fn refusal(&self, client: &Client, command: &Command, args: Args<'_>) -> Option<&'static str> {
+        if self.obstacles.is_none() {
+            return None;
+        }
+        let flags = transaction::effective_flags(self.server, client, command, args);
+        self.obstacles.refusal(command, flags)
+    }
+
+    /// Answers a command with [`Run::refusal`]; whether there is one.
+    #[inline]
+    pub(super) fn refuses(
+        &self,
+        client: &Client,
+        (id, command): (usize, &Command),
+        args: Args<'_>,
+        out: &mut Output,
+    ) -> bool {
+        let refusal = self.refusal(client, command, args);
+        if let Some(text) = refusal {
+            Reply::new(out, client.resp3).error(text);
+            self.count_refusal(Some(id), out);
+        }
+        refusal.is_some()
     }
 
     /// Counts a call that has run and replied.

@@ -1,6 +1,6 @@
 //! Whole databases.
 
-use crate::command::{Ctx, error};
+use crate::command::{Ctx, error, persist};
 use crate::keyspace::Space;
 use crate::protocol::args::{eq_ignore_case, parse_i64};
 
@@ -35,7 +35,7 @@ fn flush_syntax(ctx: &mut Ctx<'_>) -> bool {
 /// Empties a database; only the watchers of keys that were there hear of it.
 fn flush(space: &Space<'_>) {
     space.keyspace.watches.touch_all(space.db, |key| space.exists(space.key(key)));
-    space.keyspace.flush(space.db, space.guard());
+    space.keyspace.flush(space.lane(), space.db, space.guard());
 }
 
 pub(super) fn flushdb(ctx: &mut Ctx<'_>) {
@@ -54,6 +54,7 @@ pub(super) fn flushall(ctx: &mut Ctx<'_>) {
             flush(&ctx.space.other(db));
             ctx.wake_database(db);
         }
+        persist::flushed(ctx);
         ctx.reply.ok();
     }
 }

@@ -28,6 +28,7 @@ mod undo;
 pub(in crate::command) use eval::effective_flags;
 pub use eval::is_long;
 pub use function::Functions;
+pub(in crate::command) use function::load_saved;
 pub use pool::{Lent, Pool, THREADS};
 pub use registry::Scripts;
 

@@ -11,6 +11,7 @@ use super::registry::{Running, Shown};
 use super::undo::Undo;
 use crate::command::Ctx;
 use crate::command::nested::{Call, Caller, Host, Unfit};
+use crate::command::persist::NOT_SAVED;
 use crate::command::room;
 use crate::command::table::Flags;
 use crate::lua::{Failure, Kind, Raised, Reference, Stack};
@@ -233,6 +234,9 @@ impl Run<'_> {
         }
         if self.read_only && flags.intersects(Flags::WRITE | Flags::MAY_REPLICATE) {
             return Err("ERR Write commands are not allowed from read-only scripts.");
+        }
+        if flags.contains(Flags::WRITE) && self.host.borrow().server.persist.refuses_writes() {
+            return Err(NOT_SAVED);
         }
         let short = self.out_of_memory && !self.flags.contains(ScriptFlags::ALLOW_OOM);
         if short && flags.contains(Flags::DENYOOM) && !self.running.slot.wrote.load(Ordering::Relaxed) {

@@ -2,9 +2,9 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use crate::command::persist::Ending;
 use crate::command::state::REDIS_VERSION;
 use crate::command::{Ctx, error};
-use crate::log_warning;
 use crate::protocol::args::{Args, eq_ignore_case, parse_i64};
 
 pub(super) fn lolwut(ctx: &mut Ctx<'_>) {
@@ -68,14 +68,15 @@ impl Options {
 pub(super) fn shutdown(ctx: &mut Ctx<'_>) {
     let Some(options) = Options::parse(ctx.args) else { return ctx.reply.error(error::SYNTAX) };
     if options.abort {
-        // A shutdown waits for nothing, so there is never one that could still be called off.
+        // A shutdown waits for nothing but its file, and then for nobody.
         return ctx.reply.error("ERR No shutdown in progress.");
     }
-    if options.save && !options.force {
-        log_warning!("SHUTDOWN SAVE was refused, because the data set cannot be saved.");
-        return ctx.reply.error("ERR Errors trying to SHUTDOWN. Check logs.");
+    let Options { save, nosave, force, .. } = options;
+    match ctx.server.prepare_end(Ending { save, nosave, force }) {
+        Some(true) => {
+            ctx.server.shutdown.request();
+            ctx.client.closing = true;
+        }
+        _ => ctx.reply.error("ERR Errors trying to SHUTDOWN. Check logs."),
     }
-    log_warning!("User requested shutdown...");
-    ctx.server.shutdown.request();
-    ctx.client.closing = true;
 }

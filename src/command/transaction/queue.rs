@@ -124,16 +124,18 @@ fn runs_at_once(command: &Command) -> bool {
     matches!(command.name, "exec" | "discard" | "multi" | "watch" | "quit" | "reset")
 }
 
-/// What becomes of a command of a client that has said MULTI.
+/// What becomes of a command of a client that has said MULTI; `obstacle` is why the server runs no such commands now.
 pub(in crate::command) fn admit(
     server: &Server,
     client: &mut Client,
     call: &Call<'_>,
     out_of_memory: bool,
+    obstacle: Option<&'static str>,
 ) -> Admission {
     let command = call.command;
     let at_once = runs_at_once(command);
-    let Some(text) = refusal(server, client, call, out_of_memory) else {
+    let refused = refusal(server, client, call, out_of_memory).or_else(|| obstacle.map(str::to_string));
+    let Some(text) = refused else {
         return if at_once { Admission::AtOnce } else { Admission::Queued };
     };
     if command.name != "exec" {

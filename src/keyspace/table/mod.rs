@@ -42,6 +42,7 @@ use super::bucket::{Bucket, tag_of};
 use super::entry::Entry;
 use super::hash::KeyHasher;
 use super::reclaim::retire;
+use super::snapshot::PartOf;
 use crate::sync::epoch::Guard;
 use crate::sync::heap::{self, alloc_words, dealloc};
 use crate::sync::{AtomicBool, AtomicI64, AtomicPtr, AtomicU64, Ordering};
@@ -73,6 +74,8 @@ const SEGMENTS: usize = 4;
 pub struct Table {
     /// Buckets in use: indices below it may be occupied.
     size: AtomicU64,
+    /// What a snapshot wants of it, if one is under way: beside the size, because every write looks at both.
+    part: PartOf,
     segments: [AtomicPtr<AtomicU64>; SEGMENTS],
     resizing: AtomicBool,
     /// Numbers the merges; the version of the words that they vacate.
@@ -169,6 +172,7 @@ impl Table {
     pub fn new(lanes: usize, hasher: KeyHasher) -> Table {
         let table = Table {
             size: AtomicU64::new(1),
+            part: PartOf::new(std::ptr::null_mut()),
             segments: std::array::from_fn(|_| AtomicPtr::new(std::ptr::null_mut())),
             resizing: AtomicBool::new(false),
             merges: AtomicU64::new(0),
@@ -195,6 +199,17 @@ impl Table {
     /// Buckets in use.
     pub fn buckets(&self) -> u64 {
         self.size.load(Ordering::Acquire)
+    }
+
+    /// The part of the snapshot that is under way: see `snapshot`.
+    #[inline]
+    pub(super) fn part(&self) -> &PartOf {
+        &self.part
+    }
+
+    /// What hashes its keys.
+    pub(super) fn hasher(&self) -> &KeyHasher {
+        &self.hasher
     }
 
     /// Counts a key that came alive (+1) or died (-1).

@@ -34,6 +34,12 @@ impl Table {
         }
     }
 
+    /// Makes room for so many keys, so that none of them pays for a split. Keys that do not come cost a few bytes each,
+    /// until removals merge the buckets again.
+    pub fn reserve(&self, keys: u64, guard: &Guard) {
+        while self.buckets() < keys / TARGET_LOAD && self.split_next(guard) {}
+    }
+
     pub(super) fn shrink(&self, guard: &Guard) {
         for _ in 0..MERGES_PER_REMOVAL {
             if self.buckets() == 1

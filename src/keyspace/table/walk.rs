@@ -13,14 +13,25 @@ impl Table {
     /// A walk from 0 to 0 visits every entry that was in the table all the time, whatever splits and merges happen
     /// meanwhile, because the cursor counts in the reversed bits of the hash, where a split or merge changes only how
     /// large a step is.
-    pub fn scan<'g>(&self, cursor: u64, _guard: &'g Guard, mut visit: impl FnMut(&'g Entry)) -> u64 {
+    pub fn scan<'g>(&self, cursor: u64, guard: &'g Guard, visit: impl FnMut(&'g Entry)) -> u64 {
+        self.scan_from(cursor, guard, visit).0
+    }
+
+    /// [`Table::scan`], which also says whether the bucket has no entries of positions before the cursor's.
+    pub fn scan_from<'g>(
+        &self,
+        cursor: u64,
+        _guard: &'g Guard,
+        mut visit: impl FnMut(&'g Entry),
+    ) -> (u64, bool) {
         let bucket = self.locate(cursor).word.bucket();
         for (_, entry) in bucket.iter() {
             // SAFETY: reached under the guard.
             visit(unsafe { entry.as_ref() });
         }
         let unused = !mask(bucket.level());
-        (cursor | unused).reverse_bits().wrapping_add(1).reverse_bits()
+        let next = (cursor | unused).reverse_bits().wrapping_add(1).reverse_bits();
+        (next, cursor & unused == 0)
     }
 
     /// Hands every entry of the bucket at `index`, if there is one, to `visit`: for background walks that tolerate to

@@ -90,6 +90,20 @@ impl Functions {
         self.numbers.fetch_add(1, Ordering::Relaxed)
     }
 
+    /// The codes of all libraries, by their names.
+    pub fn codes(&self) -> Vec<Bytes> {
+        self.read(|table| table.libraries.values().map(|library| library.code.clone()).collect())
+    }
+
+    /// Forgets all libraries.
+    pub fn clear(&self) {
+        let emptied = self.change(|table| {
+            *table = Table::default();
+            Ok(())
+        });
+        debug_assert!(emptied.is_ok());
+    }
+
     /// How many libraries and functions there are.
     pub fn count(&self) -> (usize, usize) {
         self.read(|table| (table.libraries.len(), table.functions.len()))

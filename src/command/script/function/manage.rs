@@ -2,17 +2,27 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
+
 use super::dump as payload;
 use super::library::{Function, Table};
 use super::load::build;
 use crate::command::script::flags::NAMES;
 use crate::command::script::scripts::{answer_kill, is_flush_mode};
+use crate::command::state::Server;
 use crate::command::{Ctx, container};
 use crate::glob;
 use crate::protocol::args::eq_ignore_case;
 
 /// A payload has been loaded before: its libraries may take their time.
 const RESTORE_TIME: Duration = Duration::from_secs(3600);
+
+/// Adds a library that a file has, in the place of one of its name if that may be.
+pub(in crate::command) fn load_saved(server: &Server, code: Bytes, replace: bool) -> Result<(), String> {
+    let library = build(server, code, RESTORE_TIME)?;
+    let exists = |name: &str| format!("ERR Library '{name}' already exists");
+    server.functions.change(|table| table.insert(&library, replace, exists))
+}
 
 pub(in crate::command::script) fn delete(ctx: &mut Ctx<'_>) {
     let name = ctx.arg(2);
@@ -30,11 +40,7 @@ pub(in crate::command::script) fn flush(ctx: &mut Ctx<'_>) {
     if !is_flush_mode(ctx) {
         return ctx.reply.error("ERR FUNCTION FLUSH only supports SYNC|ASYNC option");
     }
-    let emptied = ctx.server.functions.change(|table| {
-        *table = Table::default();
-        Ok(())
-    });
-    debug_assert!(emptied.is_ok());
+    ctx.server.functions.clear();
     ctx.reply.ok();
 }
 

@@ -3,6 +3,8 @@
 //! It runs with everything closed, so that a digest is of one instant and SLEEP stops all commands on keys.
 
 mod digest;
+#[cfg(debug_assertions)]
+mod fault;
 mod object;
 mod protocol;
 
@@ -45,7 +47,10 @@ pub(super) fn debug(ctx: &mut Ctx<'_>) {
         (b"digest-value", 2..) => digest::values(ctx),
         (b"object", 3) => object::describe(ctx),
         (b"populate", 3..=5) => populate(ctx),
-        (b"reload", 2) => crate::command::rdb::reload(ctx),
+        (b"reload", _) => crate::command::persist::reload(ctx),
+        (b"set-skip-checksum-validation", 3) => set_skip_sums(ctx),
+        #[cfg(debug_assertions)]
+        (b"disk-fault", 3..=5) => fault::arm(ctx),
         (b"config-rewrite-force-all", 2) => rewrite_all(ctx),
         (b"help", 2) => help(ctx),
         _ => {
@@ -81,6 +86,13 @@ fn set_active_expire(ctx: &mut Ctx<'_>) {
 fn pause_cron(ctx: &mut Ctx<'_>) {
     let pause = parse_i64(ctx.arg(2)).unwrap_or(0) != 0;
     ctx.server.keeps_house.store(!pause, Ordering::Relaxed);
+    ctx.reply.ok();
+}
+
+/// What is no number counts as zero.
+fn set_skip_sums(ctx: &mut Ctx<'_>) {
+    let on = parse_i64(ctx.arg(2)).unwrap_or(0) != 0;
+    ctx.server.persist.skips_sums.store(on, Ordering::Relaxed);
     ctx.reply.ok();
 }
 
@@ -171,12 +183,15 @@ fn help(ctx: &mut Ctx<'_>) {
             "    array, set, map, attrib, push, verbatim, true, false.",
             "REPLYBUFFER RESIZING <0|1>",
             "    Keep the buffers of idle clients (0), or free them (1).",
-            "RELOAD",
-            "    Serialize every value and read it back in its place.",
+            "RELOAD [MERGE] [NOFLUSH] [NOSAVE]",
+            "    Save the keys to disk, empty the server and load them back, or leave out some of that;",
+            "    MERGE lets keys of the file replace those that are there.",
             "SET-ACTIVE-EXPIRE <0|1>",
             "    Stop or resume looking for keys that fell due.",
             "SET-DISABLE-DENY-SCRIPTS <0|1>",
             "    Let scripts call commands that are not for scripts.",
+            "SET-SKIP-CHECKSUM-VALIDATION <0|1>",
+            "    Take RDB files and RESTORE's payloads in without looking at their sums.",
             "SLEEP <seconds>",
             "    Block the worker that runs the command, and all commands on keys.",
         ],

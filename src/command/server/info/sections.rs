@@ -131,25 +131,25 @@ fn allocator(text: &mut Text<'_>, report: &Report) {
 }
 
 pub(super) fn persistence(text: &mut Text<'_>) {
+    let server = text.server;
+    server.persist.fields(server, &mut |name, value| text.field(name, value));
     for (name, value) in [
-        ("loading", "0"),
-        ("async_loading", "0"),
-        ("rdb_bgsave_in_progress", "0"),
-        ("rdb_last_bgsave_status", "ok"),
-        ("rdb_last_bgsave_time_sec", "-1"),
-        ("rdb_current_bgsave_time_sec", "-1"),
-        ("rdb_saves", "0"),
         ("aof_enabled", "0"),
         ("aof_rewrite_in_progress", "0"),
         ("aof_rewrite_scheduled", "0"),
         ("aof_last_rewrite_time_sec", "-1"),
         ("aof_current_rewrite_time_sec", "-1"),
         ("aof_last_bgrewrite_status", "ok"),
+        ("aof_rewrites", "0"),
+        ("aof_rewrites_consecutive_failures", "0"),
         ("aof_last_write_status", "ok"),
+        ("aof_last_cow_size", "0"),
         ("module_fork_in_progress", "0"),
+        ("module_fork_last_cow_size", "0"),
     ] {
         text.field(name, value);
     }
+    server.persist.loading_fields(&mut |name, value| text.field(name, value));
 }
 
 pub(super) fn stats(text: &mut Text<'_>) {
