@@ -97,6 +97,11 @@ impl<'a> Live<'a> {
         self.held
     }
 
+    /// The slot's word as it was seen.
+    pub fn word(&self) -> Word {
+        self.word
+    }
+
     /// The slot's entry.
     pub fn entry(&self) -> &'a Entry {
         self.entry

@@ -23,7 +23,7 @@ use tokio::time::Instant;
 use super::mail;
 use super::seats::{self, Buffers, Manner, Taken};
 use super::worker::Local;
-use crate::command::blocking::{Change, End, Waiter};
+use crate::command::blocking::{Change, End, Waiter, run_again};
 use crate::command::client::Client;
 use crate::command::error;
 use crate::command::exec::{Alone, Closed, Progress};
@@ -311,8 +311,7 @@ impl Connection {
     /// Runs the waiting command once more, because its time has come.
     async fn run_again(&self, waiter: &Waiter) {
         let server = &self.local.server;
-        let ended = self.local.worker.borrow_mut().run_again(server, waiter);
-        match ended {
+        match run_again(server, self.local.lane, waiter) {
             // The poller has its turn, to tell of a client that was killed and is not run for.
             Alone::Done => tokio::task::yield_now().await,
             Alone::Paused => server.pause.over().await,
