@@ -17,10 +17,17 @@ const UNASSIGNED: usize = usize::MAX;
 struct Block {
     allocated: AtomicI64,
     retired: AtomicI64,
+    /// Bytes of the thread's interpreters: of scripts, of functions.
+    interpreters: [AtomicI64; 2],
 }
 
-static TABLE: [Block; BLOCKS] =
-    [const { Block { allocated: AtomicI64::new(0), retired: AtomicI64::new(0) } }; BLOCKS];
+const EMPTY: Block = Block {
+    allocated: AtomicI64::new(0),
+    retired: AtomicI64::new(0),
+    interpreters: [const { AtomicI64::new(0) }; 2],
+};
+
+static TABLE: [Block; BLOCKS] = [const { EMPTY }; BLOCKS];
 static NEXT: AtomicUsize = AtomicUsize::new(0);
 
 thread_local! {
@@ -63,7 +70,7 @@ pub fn used() -> u64 {
     sum(|block| &block.allocated)
 }
 
-/// Bytes of values that were unlinked and wait for the epochs of their readers to end.
+/// Bytes that were unlinked and wait for the epochs of their readers to end.
 pub fn garbage() -> u64 {
     sum(|block| &block.retired)
 }
@@ -75,12 +82,40 @@ pub fn garbage_of_this_thread() -> i64 {
     TABLE[my_block()].retired.load(Ordering::Relaxed)
 }
 
+/// Bytes that this thread has allocated less what it has freed, whoever allocated that. Costs one load; the last of very
+/// many threads share a counter.
+#[inline]
+pub fn allocated_by_this_thread() -> i64 {
+    TABLE[my_block()].allocated.load(Ordering::Relaxed)
+}
+
+/// [`allocated_by_this_thread`] without what this thread has unlinked: what its work has left in use.
+#[inline]
+pub fn kept_by_this_thread() -> i64 {
+    let block = &TABLE[my_block()];
+    block.allocated.load(Ordering::Relaxed) - block.retired.load(Ordering::Relaxed)
+}
+
+/// Notes what this thread's interpreter of scripts, or that of `functions`, takes now. It is among what is allocated.
+pub fn note_interpreter(functions: bool, bytes: usize) {
+    let index = my_block();
+    // Threads that share a block are too many to have interpreters, but those of one count.
+    TABLE[index].interpreters[usize::from(functions)].store(bytes as i64, Ordering::Relaxed);
+}
+
+/// Bytes of all threads' interpreters of scripts, and of functions, as noted when they ran last.
+pub fn of_interpreters() -> [u64; 2] {
+    [sum(|block| &block.interpreters[0]), sum(|block| &block.interpreters[1])]
+}
+
 /// Counts `bytes` as unlinked.
+#[inline]
 pub fn retired(bytes: usize) {
     add(|block| &block.retired, bytes as i64);
 }
 
 /// Counts `bytes` of unlinked values as freed.
+#[inline]
 pub fn reclaimed(bytes: usize) {
     add(|block| &block.retired, -(bytes as i64));
 }
@@ -112,6 +147,33 @@ fn set_huge_pages_forbidden(forbidden: bool) {
 
 #[cfg(not(target_os = "linux"))]
 fn set_huge_pages_forbidden(_forbidden: bool) {}
+
+/// What the allocator has to say about itself, in its own words.
+pub fn allocator_text() -> Vec<u8> {
+    unsafe extern "C" fn append(text: *const std::ffi::c_char, into: *mut std::ffi::c_void) {
+        // SAFETY: mimalloc passes text that ends in a zero, and what it was given to pass on: the vector below.
+        let (text, into) = unsafe { (std::ffi::CStr::from_ptr(text), &mut *into.cast::<Vec<u8>>()) };
+        into.extend_from_slice(text.to_bytes());
+    }
+    let mut text: Vec<u8> = Vec::with_capacity(8 << 10);
+    // SAFETY: the function lives for ever and takes what is passed with it, which outlives the call.
+    unsafe { mi_stats_print_out(Some(append), (&raw mut text).cast()) };
+    text
+}
+
+/// Gives what this thread's part of the allocator keeps for later back to the system.
+pub fn purge() {
+    // SAFETY: no preconditions.
+    unsafe { mi_collect(true) };
+}
+
+unsafe extern "C" {
+    fn mi_stats_print_out(
+        out: Option<unsafe extern "C" fn(*const std::ffi::c_char, *mut std::ffi::c_void)>,
+        argument: *mut std::ffi::c_void,
+    );
+    fn mi_collect(force: bool);
+}
 
 /// mimalloc, counted.
 pub struct Counted;

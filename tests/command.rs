@@ -173,3 +173,15 @@ fn mistakes_have_their_words() {
     c.check("COMMAND HELP x", "-ERR wrong number of arguments for 'command|help' command\r\n");
     assert_eq!(c.line("COMMAND HELP"), "*17");
 }
+
+/// The second of two commands of one container in a pipeline was once taken for the first.
+#[test]
+fn commands_of_one_container_follow_each_other() {
+    let server = TestServer::start();
+    let mut c = server.raw();
+    c.check("SET k 1", "+OK\r\n");
+    c.send(
+        "OBJECT REFCOUNT k\r\nOBJECT ENCODING k\r\nXGROUP CREATE x g $ MKSTREAM\r\nXGROUP DESTROY x g\r\n",
+    );
+    c.expect(":1\r\n$3\r\nint\r\n+OK\r\n:1\r\n");
+}

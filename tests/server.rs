@@ -274,7 +274,7 @@ fn debug_subcommands() {
     c.check("DEBUG ERROR \"MYCODE my words\"", "-MYCODE my words\r\n");
     c.check("DEBUG LOG hello", "+OK\r\n");
     assert_eq!(field(&info(&mut c, "errorstats"), "errorstat_MYCODE"), "count=1");
-    assert_eq!(c.line("DEBUG HELP"), "*28");
+    assert_eq!(c.line("DEBUG HELP"), "*32");
 }
 
 /// The digests are those that redis-server 7.0.15 answers for the same data.

@@ -1,5 +1,13 @@
 //! The texts of errors that several families answer.
 
+use std::borrow::Cow;
+
+/// A client's word as an error shows it: C Redis formats it as C's text, which its first zero byte ends.
+pub fn c_text(word: &[u8]) -> Cow<'_, str> {
+    let end = word.iter().position(|&byte| byte == 0).unwrap_or(word.len());
+    String::from_utf8_lossy(&word[..end])
+}
+
 /// The value has another type.
 pub const WRONGTYPE: &str = "WRONGTYPE Operation against a key holding the wrong kind of value";
 /// The arguments do not fit the syntax.

@@ -181,8 +181,7 @@ impl Conditions {
         let known =
             [(&b"nx"[..], &mut self.nx), (b"xx", &mut self.xx), (b"gt", &mut self.gt), (b"lt", &mut self.lt)];
         let found = known.into_iter().find(|(name, _)| eq_ignore_case(word, name));
-        let (_, flag) =
-            found.ok_or_else(|| format!("ERR Unsupported option {}", String::from_utf8_lossy(word)))?;
+        let (_, flag) = found.ok_or_else(|| format!("ERR Unsupported option {}", error::c_text(word)))?;
         *flag = true;
         Ok(())
     }

@@ -217,7 +217,7 @@ fn raise_live(space: &Space<'_>, key: Key<'_>, elements: Args<'_>) -> Option<boo
     let live = space.peek(key)?;
     let View::Node(node) = live.view() else { return None };
     let raise = node.as_hyperloglog()?.raise_all(elements.iter());
-    live.entry().touch(space.clock());
+    space.was_written(live.entry());
     match raise {
         Raise::Unchanged => Some(false),
         Raise::Raised => {

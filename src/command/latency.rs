@@ -67,9 +67,25 @@ impl Distribution {
         self.0.iter_mut().zip(&before.0).for_each(|(now, then)| *now -= then);
     }
 
+    /// Whether no call was counted.
+    pub fn is_empty(&self) -> bool {
+        self.calls() == 0
+    }
+
+    /// How many calls were counted.
+    pub fn calls(&self) -> u64 {
+        self.0.iter().sum()
+    }
+
+    /// The most ticks that count in a bucket, and the calls that it has, of those with calls.
+    pub fn buckets(&self) -> impl Iterator<Item = (u64, u64)> {
+        let all = self.0.iter().enumerate().map(|(bucket, calls)| (last_of(bucket), *calls));
+        all.filter(|(_, calls)| *calls != 0)
+    }
+
     /// Ticks that `percent` of all calls took at most; none if there were no calls.
     pub fn percentile(&self, percent: f64) -> Option<u64> {
-        let calls: u64 = self.0.iter().sum();
+        let calls = self.calls();
         let wanted = ((calls as f64 * percent / 100.0).ceil() as u64).max(1);
         let mut seen = 0;
         let reaches = |count: &u64| {

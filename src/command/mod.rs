@@ -8,6 +8,7 @@ pub mod blocking;
 pub mod client;
 pub mod connection;
 pub mod container;
+pub mod diagnosis;
 pub mod error;
 pub mod exec;
 pub mod expire;
@@ -24,6 +25,7 @@ pub mod notify;
 pub mod pause;
 pub mod pubsub;
 pub mod rdb;
+pub mod room;
 pub mod script;
 pub mod server;
 pub mod set;
@@ -34,6 +36,7 @@ pub mod stream;
 pub mod string;
 pub mod table;
 pub mod ticks;
+pub mod tracking;
 pub mod transaction;
 pub mod zset;
 
@@ -69,6 +72,7 @@ pub(crate) const FAMILIES: &[&[Command]] = &[
     transaction::COMMANDS,
     script::COMMANDS,
     server::COMMANDS,
+    diagnosis::COMMANDS,
     #[cfg(test)]
     exec::tests::COMMANDS,
 ];

@@ -7,11 +7,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::Ctx;
 use super::client::Client;
+use super::diagnosis::{Seen, Source};
 use super::exec::ABANDONED;
 use super::footprint::{Footprint, Setting};
 use super::state::Server;
 use super::table::{Command, registry};
 use super::ticks::ticks;
+use super::tracking;
 use crate::keyspace::gate::Section;
 use crate::keyspace::{Access, Key, Space};
 use crate::log_warning;
@@ -146,8 +148,12 @@ impl<'h> Host<'h> {
         }
         let counters = self.server.stats.lane(self.lane);
         counters.called(call.id);
-        let tracking = self.server.config.live().latency_tracking();
-        counters.took(call.id, ticks().saturating_sub(began), tracking);
+        let took = ticks().saturating_sub(began);
+        counters.took(call.id, took, self.server.config.live().latency_tracking());
+        let source = if caller == Caller::Script { Source::Script } else { Source::Client(&*self.client) };
+        self.server
+            .diagnosis
+            .attend_nested(self.server, &Seen { source, db: self.client.db, call, ticks: took, bytes: 0 });
         if out.has_error() {
             counters.failed(call.id, out.take_error().unwrap_or_default());
         }
@@ -166,6 +172,9 @@ impl<'h> Host<'h> {
             Space::new(&self.server.keyspace, client.db, self.guard, self.lane, self.now, Access::Writing);
         let space = space.touching(!client.no_touch || call.command.name == "touch");
         let space = space.traced(Some(self.section.trace()));
+        if let Some(tracker) = &client.tracker {
+            tracking::enter_in(self.server, self.section, tracker, (call.command, call.args));
+        }
         let mut ctx = Ctx {
             server: self.server,
             client,

@@ -7,7 +7,7 @@ use bitflags::bitflags;
 use super::Ctx;
 use super::pubsub::{Hub, Scope};
 use crate::config::Config;
-use crate::keyspace::OnExpired;
+use crate::keyspace::OnEnded;
 
 bitflags! {
     /// Classes of events, by the letters of `notify-keyspace-events`. The bits are those of the configuration's value.
@@ -58,12 +58,12 @@ fn publish(hub: &Hub, classes: u32, db: usize, event: &str, key: &[u8]) {
     }
 }
 
-/// What the keyspace tells of keys that expire.
-pub fn of_expired(config: Arc<Config>, hub: Arc<Hub>) -> OnExpired {
+/// What the keyspace tells of keys that end by themselves, as events of this class and name.
+pub fn of_ended(config: Arc<Config>, hub: Arc<Hub>, class: Events, event: &'static str) -> OnEnded {
     Box::new(move |db, key| {
         let classes = config.live().notify_keyspace_events();
-        if classes & Events::EXPIRED.bits() != 0 {
-            publish(&hub, classes, db, "expired", key);
+        if classes & class.bits() != 0 {
+            publish(&hub, classes, db, event, key);
         }
     })
 }

@@ -6,6 +6,7 @@ use super::table::{Categories, Command, Flags};
 use super::{Ctx, error};
 use crate::keyspace::Space;
 use crate::keyspace::entry::Entry;
+use crate::keyspace::evict::usage::{self, Tracking};
 use crate::protocol::args::{eq_ignore_case, parse_i64};
 use crate::rdb::{self, Limits, Refused, Value};
 use crate::value::collection::Any;
@@ -93,26 +94,27 @@ struct Options {
     absolute: bool,
     /// Seconds since the key was used.
     idle: Option<i64>,
+    /// How often it was, on the logarithmic scale.
+    frequency: Option<u8>,
 }
 
 impl Options {
     fn parse(ctx: &Ctx<'_>) -> Result<Options, &'static str> {
         let mut options = Options::default();
-        let (mut at, mut frequency) = (4, false);
+        let mut at = 4;
         while let Some(word) = ctx.args.get(at) {
             let operand = ctx.args.get(at + 1);
             if eq_ignore_case(word, b"replace") {
                 options.replace = true;
             } else if eq_ignore_case(word, b"absttl") {
                 options.absolute = true;
-            } else if let (true, Some(text), false) = (eq_ignore_case(word, b"idletime"), operand, frequency)
+            } else if let (true, Some(text), None) =
+                (eq_ignore_case(word, b"idletime"), operand, options.frequency)
             {
                 options.idle = Some(within(text, i64::MAX, BAD_IDLE_TIME)?);
                 at += 1;
             } else if let (true, Some(text), None) = (eq_ignore_case(word, b"freq"), operand, options.idle) {
-                // The access clock counts seconds, never uses: as in Redis without an LFU policy, it is not kept.
-                within(text, 255, BAD_FREQUENCY)?;
-                frequency = true;
+                options.frequency = Some(within(text, 255, BAD_FREQUENCY)? as u8);
                 at += 1;
             } else {
                 return Err(error::SYNTAX);
@@ -158,9 +160,7 @@ fn restored(ctx: &Ctx<'_>) -> Result<(), &'static str> {
         return Ok(());
     }
     place(ctx.space, ctx.arg(1), value, expire_at);
-    if let Some(idle) = options.idle {
-        age(ctx.space, ctx.arg(1), idle);
-    }
+    set_clock(ctx.space, ctx.arg(1), &options);
     ctx.notify(Events::GENERIC, "restore", ctx.arg(1));
     Ok(())
 }
@@ -177,11 +177,16 @@ fn place(space: &Space<'_>, name: &[u8], value: Value, expire_at: ExpireAt) {
     }
 }
 
-/// Sets the access clock back by `idle` seconds.
-fn age(space: &Space<'_>, name: &[u8], idle: i64) {
+/// Sets the access clock to what the options say, as far as it keeps that, or to that of a new key.
+fn set_clock(space: &Space<'_>, name: &[u8], options: &Options) {
+    let counts = space.tracking == Tracking::Frequency;
+    let clock = match (options.idle, options.frequency) {
+        (Some(idle), _) if !counts => usage::used_ago(idle.unsigned_abs(), space.now),
+        (_, Some(frequency)) if counts => usage::used_often(frequency, space.now),
+        _ => usage::first(space.tracking, space.now),
+    };
     if let Some(live) = space.peek(space.key(name)) {
-        let idle = u32::try_from(idle).unwrap_or(u32::MAX);
-        live.entry().touch(space.clock().saturating_sub(idle));
+        live.entry().touch(clock);
     }
 }
 

@@ -7,11 +7,14 @@ use tokio::sync::watch;
 
 use super::blocking::Queues;
 use super::client::Clients;
-use super::notify;
+use super::diagnosis::Diagnosis;
+use super::notify::{self, Events};
 use super::pause::Pause;
 use super::pubsub::Hub;
+use super::room::{self, Shortage};
 use super::script::{self, Functions, Scripts};
 use super::stats::Stats;
+use super::tracking::Tracking;
 use crate::config::Config;
 use crate::keyspace::Keyspace;
 use crate::sync::{AtomicBool, AtomicU64, Ordering};
@@ -26,7 +29,7 @@ pub struct Server {
     /// The keys.
     pub keyspace: Keyspace,
     /// Who is connected.
-    pub clients: Clients,
+    pub clients: Arc<Clients>,
     /// Who waits for data.
     pub queues: Queues,
     /// CLIENT PAUSE.
@@ -49,6 +52,10 @@ pub struct Server {
     pub stats: Stats,
     /// Who listens to what.
     pub hub: Arc<Hub>,
+    /// Who keeps copies of values.
+    pub tracking: Arc<Tracking>,
+    /// What operators look at: slow commands, delays, the commands themselves.
+    pub diagnosis: Diagnosis,
     /// The scripts that are known, and those that run.
     pub scripts: Scripts,
     /// Threads for scripts that take long; their lanes follow those of the workers.
@@ -57,6 +64,10 @@ pub struct Server {
     pub functions: Functions,
     /// Whether keys that fell due are looked for; DEBUG SET-ACTIVE-EXPIRE switches it off. Reads find them anyway.
     pub active_expiry: AtomicBool,
+    /// Whether the buffers of silent clients are freed; DEBUG REPLYBUFFER RESIZING switches it off.
+    pub frees_buffers: AtomicBool,
+    /// How long `maxmemory` was exceeded.
+    pub shortage: Shortage,
 }
 
 /// The wish that the process ends: SIGINT, SIGTERM and SHUTDOWN utter it, the listener and the workers obey. It cannot
@@ -93,12 +104,19 @@ impl Server {
         let databases = config.number("databases") as usize;
         let hub = Arc::new(Hub::new(workers));
         let keyspace = Keyspace::new(databases, lanes, unix_ms());
-        // Nobody else has the keyspace yet, so this is the first call.
-        let _ = keyspace.on_expired.set(notify::of_expired(Arc::clone(&config), Arc::clone(&hub)));
-        Server {
+        let clients = Arc::<Clients>::default();
+        let tracking = Tracking::new(Arc::clone(&hub), Arc::clone(&clients), &keyspace);
+        let diagnosis = Diagnosis::new(config.live());
+        // Nobody else has the keyspace yet, so these are the first calls.
+        let tell = |class, event| notify::of_ended(Arc::clone(&config), Arc::clone(&hub), class, event);
+        let _ = keyspace.on_expired.set(tell(Events::EXPIRED, "expired"));
+        let _ = keyspace.on_evicted.set(tell(Events::EVICTED, "evicted"));
+        let server = Server {
             keyspace,
             config,
-            clients: Clients::default(),
+            clients,
+            tracking,
+            diagnosis,
             queues: Queues::default(),
             pause: Pause::default(),
             started: Instant::now(),
@@ -114,7 +132,11 @@ impl Server {
             script_pool: script::Pool::default(),
             functions: Functions::default(),
             active_expiry: AtomicBool::new(true),
-        }
+            frees_buffers: AtomicBool::new(true),
+            shortage: Shortage::default(),
+        };
+        room::follow_policy(&server);
+        server
     }
 }
 

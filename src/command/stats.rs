@@ -76,6 +76,8 @@ pub struct Sums {
     pub connections: u64,
     /// Connections beyond `maxclients`.
     pub rejected_connections: u64,
+    /// Clients that were ended because all of them took too much.
+    pub evicted_clients: u64,
     /// Large values and tables that the background thread has freed.
     pub lazyfreed: u64,
 }
@@ -118,7 +120,7 @@ impl Stats {
 
     /// Looks at the rate and the memory: called every [`SAMPLE_EVERY_MS`] milliseconds.
     pub fn sample(&self) {
-        self.note_peak();
+        self.note_peak(memory::used());
         let processed = self.lanes.iter().map(|lane| lane.processed.load(Ordering::Relaxed)).sum::<u64>();
         locked(&self.rate).sample(processed);
     }
@@ -128,9 +130,9 @@ impl Stats {
         locked(&self.rate).samples.iter().sum::<u64>() / SAMPLES as u64
     }
 
-    /// The most memory that any look has seen, this one included, in bytes. Between two looks more may have been in use.
-    pub fn note_peak(&self) -> u64 {
-        let now = memory::used();
+    /// The most memory that any look has seen, this one (`now`) included, in bytes. Between two looks more may have been
+    /// in use.
+    pub fn note_peak(&self, now: u64) -> u64 {
         self.peak_memory.fetch_max(now, Ordering::Relaxed).max(now)
     }
 
@@ -261,6 +263,7 @@ impl Sums {
         self.connections -= base.connections;
         self.rejected_connections -= base.rejected_connections;
         self.lazyfreed -= base.lazyfreed;
+        self.evicted_clients -= base.evicted_clients;
         self
     }
 }
@@ -288,6 +291,7 @@ impl Server {
             connections: self.total_connections_received.load(Ordering::Relaxed),
             rejected_connections: self.rejected_connections.load(Ordering::Relaxed),
             lazyfreed: reclaim::freed(),
+            evicted_clients: self.clients.evicted(),
         };
         for lane in &self.stats.lanes {
             for (sum, counts) in sums.commands.iter_mut().zip(&lane.commands) {

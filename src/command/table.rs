@@ -62,6 +62,8 @@ bitflags! {
         const SECTION = 1 << 21;
         /// Runs a script, which may take long.
         const RUNS_SCRIPT = 1 << 22;
+        /// As short as those that are `FAST`, although it is not called so.
+        const SHORT = 1 << 23;
     }
 }
 
@@ -74,7 +76,8 @@ impl Flags {
         .union(Flags::STABLE)
         .union(Flags::EXCLUSIVE)
         .union(Flags::SECTION)
-        .union(Flags::RUNS_SCRIPT);
+        .union(Flags::RUNS_SCRIPT)
+        .union(Flags::SHORT);
 }
 
 bitflags! {
@@ -269,6 +272,12 @@ impl Command {
     #[inline]
     pub fn writes(&self) -> bool {
         self.flags.contains(Flags::WRITE)
+    }
+
+    /// Whether a call of so many words takes about as long as any other such call: one step on one element.
+    #[inline]
+    pub fn is_brief(&self, words: usize) -> bool {
+        self.flags.intersects(Flags::FAST.union(Flags::SHORT)) && words == self.arity.unsigned_abs() as usize
     }
 
     /// Whether `words` words, the name included, are a valid number for it.

@@ -53,6 +53,14 @@ pub fn nanos(count: u64) -> u64 {
     (u128::from(count) * elapsed / passed) as u64
 }
 
+/// How many ticks so many microseconds are; the most there can be for as long as nobody waits.
+pub fn of_micros(micros: u64) -> u64 {
+    let (first, began) = origin();
+    let elapsed = began.elapsed().as_nanos().max(1);
+    let passed = u128::from(ticks().saturating_sub(first));
+    u64::try_from(u128::from(micros) * 1000 * passed / elapsed).unwrap_or(u64::MAX)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -64,6 +72,7 @@ mod tests {
         std::thread::sleep(std::time::Duration::from_millis(50));
         let (count, elapsed) = (ticks() - first, began.elapsed().as_micros() as u64);
         let measured = micros(count);
+        assert!(micros(of_micros(50_000)).abs_diff(50_000) < 100);
         assert!(
             measured.abs_diff(elapsed) < elapsed / 5,
             "{measured} us by ticks, {elapsed} us by the clock"

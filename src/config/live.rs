@@ -31,6 +31,12 @@ pub struct Live {
     pub(super) client_query_buffer_limit: AtomicU64,
     pub(super) hll_sparse_max_bytes: AtomicU64,
     pub(super) maxmemory: AtomicU64,
+    pub(super) maxmemory_clients: AtomicU64,
+    pub(super) maxmemory_policy: AtomicU64,
+    pub(super) maxmemory_samples: AtomicU64,
+    pub(super) eviction_tenacity: AtomicU64,
+    pub(super) lfu_log_factor: AtomicU64,
+    pub(super) lfu_decay_time: AtomicU64,
     pub(super) output: OutputLimit,
     pub(super) output_of_listeners: OutputLimit,
     pub(super) hash_max_listpack_entries: AtomicU64,
@@ -47,6 +53,10 @@ pub struct Live {
     pub(super) notify_keyspace_events: AtomicU64,
     pub(super) busy_reply_threshold: AtomicU64,
     pub(super) lua_memory_limit: AtomicU64,
+    pub(super) latency_monitor_threshold: AtomicU64,
+    pub(super) slowlog_log_slower_than: AtomicU64,
+    pub(super) slowlog_max_len: AtomicU64,
+    pub(super) tracking_table_max_keys: AtomicU64,
 }
 
 impl Live {
@@ -91,6 +101,37 @@ impl Live {
         self.maxmemory.load(Ordering::Relaxed)
     }
 
+    /// Bytes that all clients may take together; zero is no limit.
+    #[inline]
+    pub fn maxmemory_clients(&self) -> u64 {
+        self.maxmemory_clients.load(Ordering::Relaxed)
+    }
+
+    /// The number of the eviction policy, as the directive's table has it.
+    pub fn maxmemory_policy(&self) -> u64 {
+        self.maxmemory_policy.load(Ordering::Relaxed)
+    }
+
+    /// Keys that are looked at for each that is evicted.
+    pub fn maxmemory_samples(&self) -> usize {
+        self.maxmemory_samples.load(Ordering::Relaxed) as usize
+    }
+
+    /// How long eviction may keep a command, from 0 to 100.
+    pub fn eviction_tenacity(&self) -> u64 {
+        self.eviction_tenacity.load(Ordering::Relaxed)
+    }
+
+    /// How slowly the counter of uses rises.
+    pub fn lfu_log_factor(&self) -> u32 {
+        self.lfu_log_factor.load(Ordering::Relaxed) as u32
+    }
+
+    /// Minutes without a use after which the counter of uses falls by one; zero is never.
+    pub fn lfu_decay_time(&self) -> u32 {
+        self.lfu_decay_time.load(Ordering::Relaxed) as u32
+    }
+
     /// Milliseconds after which a script counts as one that keeps others waiting; zero is never.
     pub fn busy_reply_threshold(&self) -> u64 {
         self.busy_reply_threshold.load(Ordering::Relaxed)
@@ -99,6 +140,27 @@ impl Live {
     /// Bytes that the scripts of one thread may have.
     pub fn lua_memory_limit(&self) -> usize {
         self.lua_memory_limit.load(Ordering::Relaxed) as usize
+    }
+
+    /// Milliseconds from which on a delay is noted; none if delays are not.
+    pub fn latency_monitor_threshold(&self) -> Option<u64> {
+        Some(self.latency_monitor_threshold.load(Ordering::Relaxed)).filter(|&millis| millis != 0)
+    }
+
+    /// Microseconds from which on a call is slow; none if none is.
+    pub fn slowlog_log_slower_than(&self) -> Option<u64> {
+        let micros = self.slowlog_log_slower_than.load(Ordering::Relaxed) as i64;
+        u64::try_from(micros).ok()
+    }
+
+    /// Slow calls that are kept.
+    pub fn slowlog_max_len(&self) -> usize {
+        self.slowlog_max_len.load(Ordering::Relaxed) as usize
+    }
+
+    /// Keys at most whose readers are remembered; zero is no limit.
+    pub fn tracking_table_max_keys(&self) -> usize {
+        self.tracking_table_max_keys.load(Ordering::Relaxed) as usize
     }
 
     /// When a client is closed because it does not read; other limits hold for those who listen to channels.

@@ -94,6 +94,16 @@ impl Config {
             self.publish(directive, value);
         }
         *self.values.write().unwrap_or_else(|broken| broken.into_inner()) = values;
+        self.publish_share_of_clients();
+    }
+
+    /// The limit of all clients' memory may be a share of `maxmemory`.
+    fn publish_share_of_clients(&self) {
+        let bytes = match self.value("maxmemory-clients") {
+            Value::Percent(percent) => (u128::from(self.live.maxmemory()) * u128::from(percent) / 100) as u64,
+            value => number_of(&value).unwrap_or(0),
+        };
+        self.live.maxmemory_clients.store(bytes, Ordering::Relaxed);
     }
 
     fn publish(&self, directive: &Directive, value: &Value) {

@@ -62,6 +62,12 @@ impl Bucket {
         bucket
     }
 
+    /// Bytes of its allocation.
+    #[inline]
+    pub fn heap_bytes(self) -> usize {
+        layout(self.len()).size()
+    }
+
     /// Frees the bucket and none of its entries.
     ///
     /// # Safety

@@ -132,7 +132,7 @@ impl Space<'_> {
         if swapped {
             self.ended(key.hash, entry, word, false);
         } else if edited.changed && !edited.ended {
-            entry.touch(self.clock());
+            self.was_written(entry);
             self.changed(key.bytes);
         }
         Some(edited)

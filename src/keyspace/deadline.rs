@@ -56,23 +56,21 @@ impl Space<'_> {
         }
     }
 
-    /// Ends a key whose deadline is past, if the gate lets us; nobody can tell whether it happens now or later.
+    /// Ends a key whose deadline is past; false if it has changed meanwhile, so that it must be looked at again.
+    ///
+    /// While a pause or a section holds expiry back it stays, and counts as gone: nothing changes it in a pause, and who
+    /// reads beside a section finds that out and reads again.
     #[cold]
-    pub(super) fn expire(&self, key: Key<'_>, entry: &Entry) {
+    pub(super) fn expire(&self, key: Key<'_>, entry: &Entry) -> bool {
         if self.keyspace.holds_expiry(self.now) {
-            return;
+            return true;
         }
-        match self.access {
-            Access::Writing => {
-                self.expire_exactly(key.hash, entry);
-            }
-            Access::Reading => {
-                if let Ok(announced) = self.keyspace.gate.announce(self.lane, key.stripe()) {
-                    let trace = Trace::new(announced.observers());
-                    self.other(self.db).traced(Some(&trace)).expire_exactly(key.hash, entry);
-                }
-            }
+        if self.access == Access::Writing {
+            return self.expire_exactly(key.hash, entry);
         }
+        let Ok(announced) = self.keyspace.gate.announce(self.lane, key.stripe()) else { return true };
+        let trace = Trace::new(announced.observers());
+        self.other(self.db).traced(Some(&trace)).expire_exactly(key.hash, entry)
     }
 
     /// Swaps an expired word to dead; a node under its latch, where its deadline is looked at again.

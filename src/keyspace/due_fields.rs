@@ -11,6 +11,7 @@ use std::ops::Bound;
 use std::sync::Arc;
 
 use super::gate::Announced;
+use super::observe::Trace;
 use super::{Absent, Access, Edit, Keyspace, Space};
 use crate::sync::epoch::Guard;
 use crate::sync::{AtomicU64, Mutex, Ordering};
@@ -124,11 +125,13 @@ impl Keyspace {
     /// Takes some expired fields out of one hash; whether there may be more to do at once.
     pub fn expire_fields(&self, lane: usize, guard: &Guard, now: u64) -> bool {
         let Some((db, key)) = self.due_fields.take(now) else { return false };
-        let Some((space, _announced)) = self.space_of(db, &key, lane, guard, now) else {
+        let Some((space, announced)) = self.space_of(db, &key, lane, guard, now) else {
             // A section works on the key: its time stands still.
             self.due_fields.note(db, &key, now.saturating_sub(1));
             return false;
         };
+        let trace = Trace::new(announced.observers());
+        let space = space.traced(Some(&trace));
         let edited = space.edit(space.key(&key), Absent::Skip, |hash: &mut Hash| {
             let expired = hash.expire_fields(now, FIELDS_PER_STEP);
             let outcome = (expired, hash.next_deadline());

@@ -29,6 +29,10 @@
 //! 9. The bit of an observer is set inside a section over its stripe, and is part of the word that a writer looks at
 //!    anyway: who finds it clear cannot have missed anybody. It may be cleared at any time, because an observer that
 //!    left may be told what it does not care about any more.
+//! 10. Who tracks reads, a reader that wants to hear of the next write, sets its bit without a section. It passes a
+//!    fence then, looks at both words, and waits for the lanes that announce the stripe, before it reads. So a write that
+//!    did not see the bit is over when the reader reads; and one of a section makes the reader begin anew. The bit in the
+//!    word for all stands for every stripe; it is set while everything is closed.
 //!
 //! Rules 1 and 2 are the store-buffering pattern: both sides write their word, pass a sequentially consistent fence,
 //! and read the other's, so at least one sees the other. Rule 5 needs no fence because the section's writes were
@@ -52,7 +56,11 @@ pub const STRIPES: usize = 2;
 
 const CLOSED: u32 = 1;
 const WAITERS: u32 = 2;
-const OBSERVERS: u32 = Observers::WATCHERS.0 | Observers::WAITING.0;
+const OBSERVERS: u32 = Observers::WATCHERS.0 | Observers::WAITING.0 | Observers::READERS.0;
+
+/// Kinds of observers, and the bit of the first.
+const KINDS: usize = OBSERVERS.count_ones() as usize;
+const FIRST_KIND: u32 = OBSERVERS.trailing_zeros();
 
 const BUSY: u64 = 1 << 16;
 const SECTION: u64 = 1 << 17;
@@ -106,6 +114,8 @@ impl Observers {
     pub const WATCHERS: Observers = Observers(4);
     /// Clients that wait for data.
     pub const WAITING: Observers = Observers(8);
+    /// Clients that keep what they have read, and want to know when that is no longer true.
+    pub const READERS: Observers = Observers(16);
 
     fn of(word: u32) -> Observers {
         Observers(word & OBSERVERS)
@@ -134,8 +144,8 @@ impl Observers {
 pub struct Gate {
     all: CachePadded<AtomicU32>,
     stripes: Box<[AtomicU32]>,
-    /// How many stripes have watchers, and how many have waiting clients.
-    observed: [AtomicUsize; 2],
+    /// How many stripes have each kind of observers, in the order of their bits.
+    observed: [AtomicUsize; KINDS],
     lanes: Box<[CachePadded<AtomicU64>]>,
     sleepers: Mutex<HashMap<Closed, Vec<Waker>>>,
     /// Sections exclude nobody: tests show with it that they would notice.
@@ -179,7 +189,7 @@ impl Gate {
         Gate {
             all: CachePadded::new(AtomicU32::new(0)),
             stripes: (0..STRIPES).map(|_| AtomicU32::new(0)).collect(),
-            observed: [AtomicUsize::new(0), AtomicUsize::new(0)],
+            observed: std::array::from_fn(|_| AtomicUsize::new(0)),
             lanes: (0..lanes).map(|_| CachePadded::new(AtomicU64::new(0))).collect(),
             sleepers: Mutex::new(HashMap::new()),
             #[cfg(all(debug_assertions, not(sockudo_loom)))]
@@ -231,13 +241,19 @@ impl Gate {
         if word & CLOSED != 0 {
             return Err(Closed::One(stripe));
         }
-        self.check_all().map(|()| Observers::of(word))
+        self.look_at_all().map(|all| Observers::of(word | all))
+    }
+
+    #[inline]
+    fn look_at_all(&self) -> Result<u32, Closed> {
+        let all = self.all.load(Ordering::Acquire);
+        if all & CLOSED != 0 { Err(Closed::All) } else { Ok(all) }
     }
 
     /// Whether nobody has closed everything.
     #[inline]
     pub fn check_all(&self) -> Result<(), Closed> {
-        if self.all.load(Ordering::Acquire) & CLOSED != 0 { Err(Closed::All) } else { Ok(()) }
+        self.look_at_all().map(|_| ())
     }
 
     /// Closes `stripes` (rule 2): sorted and without repetition. On an error nothing is held.
@@ -245,10 +261,9 @@ impl Gate {
         debug_assert!(stripes.is_sorted() && stripes.windows(2).all(|w| w[0] != w[1]));
         announce(&self.lanes[lane], SECTION | BUSY);
         let mut section = Section::new(self, lane, false);
-        self.check_all()?;
+        let mut observers = Observers::of(self.look_at_all()?);
         let held = section.stripes.get_mut();
         *held = stripes;
-        let mut observers = Observers::NONE;
         for at in 0..held.len() {
             match self.close_word(Closed::One(held[at])) {
                 Ok(more) => observers = observers.and(more),
@@ -331,28 +346,49 @@ impl Gate {
 
     /// Everybody who wants to hear of writes, wherever. Exact while everything is closed.
     pub fn observers(&self) -> Observers {
-        let [watched, awaited] = self.observed.each_ref().map(|count| count.load(Ordering::Acquire) != 0);
-        let watchers = if watched { Observers::WATCHERS } else { Observers::NONE };
-        if awaited { watchers.and(Observers::WAITING) } else { watchers }
+        let mut all = Observers::NONE;
+        for (kind, count) in self.observed.iter().enumerate() {
+            if count.load(Ordering::Acquire) != 0 {
+                all = all.and(Observers(1 << (FIRST_KIND as usize + kind)));
+            }
+        }
+        all
     }
 
     fn count_of(&self, kind: Observers) -> &AtomicUsize {
-        &self.observed[usize::from(kind == Observers::WAITING)]
+        &self.observed[(kind.0.trailing_zeros() - FIRST_KIND) as usize]
     }
 
-    /// Notes that one kind of observers wants to hear of writes to a stripe, which is the caller's section's (rule 9).
+    fn word_of(&self, stripe: Option<Stripe>) -> &AtomicU32 {
+        self.word(stripe.map_or(Closed::All, Closed::One))
+    }
+
+    /// Notes that one kind of observers wants to hear of writes to a stripe, which is the caller's section's (rule 9),
+    /// or which it goes to [`Gate::settle`] about (rule 10). Without a stripe all are meant, and everything is closed.
     /// Marks and unmarks of one kind on one stripe exclude each other by a lock of the caller's.
-    pub fn mark(&self, stripe: Stripe, kind: Observers) {
-        if self.word(Closed::One(stripe)).fetch_or(kind.0, Ordering::AcqRel) & kind.0 == 0 {
+    pub fn mark(&self, stripe: impl Into<Option<Stripe>>, kind: Observers) {
+        if self.word_of(stripe.into()).fetch_or(kind.0, Ordering::AcqRel) & kind.0 == 0 {
             self.count_of(kind).fetch_add(1, Ordering::AcqRel);
         }
     }
 
-    /// Notes that nobody of this kind is left at a stripe.
-    pub fn unmark(&self, stripe: Stripe, kind: Observers) {
-        if self.word(Closed::One(stripe)).fetch_and(!kind.0, Ordering::AcqRel) & kind.0 != 0 {
+    /// Notes that nobody of this kind is left at a stripe, or none who meant all of them.
+    pub fn unmark(&self, stripe: impl Into<Option<Stripe>>, kind: Observers) {
+        if self.word_of(stripe.into()).fetch_and(!kind.0, Ordering::AcqRel) & kind.0 != 0 {
             self.count_of(kind).fetch_sub(1, Ordering::AcqRel);
         }
+    }
+
+    /// The second half of rule 10, for stripes that were marked: sorted and without repetition. When it succeeds,
+    /// whoever writes to them and is not finished knows of the mark. The lane must be idle.
+    pub fn settle(&self, lane: usize, stripes: &[Stripe]) -> Result<(), Closed> {
+        // Ordering: the fence stands between the mark and these looks, as between an announcement and its looks.
+        fence(Ordering::SeqCst);
+        for &stripe in stripes {
+            self.check(stripe)?;
+        }
+        self.wait_for_writers(lane, stripes);
+        Ok(())
     }
 
     /// Polls until `what` is open (rule 7). It may be closed again when the caller runs.

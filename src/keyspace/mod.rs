@@ -2,13 +2,14 @@
 //!
 //! [`Space`] is how a command sees a database. Beneath it, from the outside in: [`gate`] says who may run beside whom,
 //! [`table`] maps keys to entries, [`entry`] is a key with its slot, [`wheel`] knows what falls due,
-//! and [`observe`] tells those who want to hear of changes.
+//! [`evict`] ends keys when memory is short, and [`observe`] tells those who want to hear of changes.
 
 pub mod bucket;
 pub mod collections;
 mod deadline;
 mod due_fields;
 pub mod entry;
+pub mod evict;
 pub mod expire;
 pub mod gate;
 pub mod hash;
@@ -33,16 +34,17 @@ pub use space::{Access, Change, Key, Live, Space};
 use crate::sync::epoch::Guard;
 use crate::sync::{AtomicI64, AtomicPtr, AtomicU64, Ordering};
 use due_fields::DueFields;
+use evict::usage::Usage;
 use expire::Walk;
 use gate::Gate;
 use hash::KeyHasher;
-use observe::Watches;
+use observe::{Readers, Watches};
 use stats::LaneStats;
 use table::Table;
 use wheel::Wheel;
 
-/// What is told the database and the name of a key that ended because of its deadline.
-pub type OnExpired = Box<dyn Fn(usize, &[u8]) + Send + Sync>;
+/// What is told the database and the name of a key that ended.
+pub type OnEnded = Box<dyn Fn(usize, &[u8]) + Send + Sync>;
 
 /// Every database of the server, and what they share.
 pub struct Keyspace {
@@ -52,8 +54,14 @@ pub struct Keyspace {
     pub hasher: KeyHasher,
     /// Who watches which key.
     pub watches: Watches,
+    /// Who has read what, of those who want to know when it changes.
+    pub readers: Readers,
     /// Told of every key that ended because of its deadline, once set.
-    pub on_expired: OnceLock<OnExpired>,
+    pub on_expired: OnceLock<OnEnded>,
+    /// Told of every key that was evicted, once set.
+    pub on_evicted: OnceLock<OnEnded>,
+    /// What the keys' access clocks tell.
+    pub usage: Usage,
     wheel: Wheel,
     walk: Walk,
     /// Which hashes have fields that fall due.
@@ -78,12 +86,15 @@ impl Keyspace {
         Keyspace {
             gate: Gate::new(lanes),
             on_expired: OnceLock::new(),
+            on_evicted: OnceLock::new(),
+            usage: Usage::default(),
             wheel: Wheel::new(lanes, now),
             walk: Walk::default(),
             due_fields: DueFields::default(),
             dbs: (0..dbs).map(|_| Db::new(lanes, hasher.clone())).collect(),
             hasher,
             watches: Watches::default(),
+            readers: Readers::default(),
             stats: (0..lanes).map(|_| CachePadded::default()).collect(),
             held_until: AtomicU64::new(0),
         }
@@ -109,6 +120,11 @@ impl Keyspace {
     #[inline]
     pub fn db(&self, db: usize) -> &Db {
         &self.dbs[db]
+    }
+
+    /// How many threads may run commands.
+    pub fn lanes(&self) -> usize {
+        self.stats.len()
     }
 
     /// How many databases there are.

@@ -13,7 +13,8 @@ use crate::value::word::Word;
 
 /// Something that takes long to free.
 enum Heavy {
-    Value(Word),
+    /// A value, and the bytes that it takes.
+    Value(Word, u64),
     Table(Box<Table>),
 }
 
@@ -21,6 +22,13 @@ enum Heavy {
 static QUEUE: OnceLock<Sender<Heavy>> = OnceLock::new();
 static PENDING: AtomicU64 = AtomicU64::new(0);
 static FREED: AtomicU64 = AtomicU64::new(0);
+/// Bytes of values among it, as far as they were known when they were unlinked.
+static PENDING_BYTES: AtomicU64 = AtomicU64::new(0);
+/// Whole tables among it.
+static PENDING_TABLES: AtomicU64 = AtomicU64::new(0);
+
+/// What an object that waits for its readers takes besides itself: its place in a bag of the epochs.
+const WAITING_BYTES: usize = 4 * size_of::<usize>();
 
 /// Retirements after which a thread collects. A collection frees eight bags of up to 64 objects and seals the bag
 /// that is being filled, however empty; half of what eight full bags hold leaves room for that.
@@ -32,17 +40,19 @@ thread_local! {
     static FREED_HERE: Cell<u64> = const { Cell::new(0) };
 }
 
-/// Runs `free` when every guard that is held now has ended.
+/// Runs `free`, which frees `bytes`, when every guard that is held now has ended.
 ///
 /// # Safety
 /// What `free` frees was unlinked by the caller, once, while `guard` was held.
 #[inline]
-pub unsafe fn retire(guard: &Guard, free: impl FnOnce()) {
+pub unsafe fn retire(guard: &Guard, bytes: usize, free: impl FnOnce()) {
     RETIRED.set(RETIRED.get() + 1);
+    memory::retired(bytes + WAITING_BYTES);
     // SAFETY: the closures of this module and the table capture only addresses and run on any thread.
     unsafe {
         guard.defer_unchecked(move || {
             FREED_HERE.set(FREED_HERE.get() + 1);
+            memory::reclaimed(bytes + WAITING_BYTES);
             free();
         });
     }
@@ -92,15 +102,13 @@ pub unsafe fn retire_word(word: Word, guard: &Guard) {
     }
     // SAFETY: still readable under the caller's guard.
     let bytes = unsafe { word.heap_bytes() };
-    memory::retired(bytes);
     // SAFETY: as above.
     let large = unsafe { word.is_large() };
     PENDING.fetch_add(u64::from(large), Relaxed);
     // SAFETY: unlinked once, by the caller; readers hold guards until this runs.
     unsafe {
-        retire(guard, move || {
-            memory::reclaimed(bytes);
-            if large { in_background(Heavy::Value(word)) } else { word.free() }
+        retire(guard, bytes, move || {
+            if large { in_background(Heavy::Value(word, word.heap_bytes() as u64)) } else { word.free() }
         });
     }
 }
@@ -109,9 +117,10 @@ pub unsafe fn retire_word(word: Word, guard: &Guard) {
 pub fn retire_table(table: *mut Table, guard: &Guard) {
     let address = table.expose_provenance();
     PENDING.fetch_add(1, Relaxed);
+    PENDING_TABLES.fetch_add(1, Relaxed);
     // SAFETY: the caller unlinked the table, which came from a box; readers hold guards until this runs.
     unsafe {
-        retire(guard, move || {
+        retire(guard, 0, move || {
             let table: *mut Table = std::ptr::with_exposed_provenance_mut(address);
             in_background(Heavy::Table(Box::from_raw(table)));
         });
@@ -120,6 +129,9 @@ pub fn retire_table(table: *mut Table, guard: &Guard) {
 }
 
 fn in_background(heavy: Heavy) {
+    if let Heavy::Value(_, bytes) = heavy {
+        PENDING_BYTES.fetch_add(bytes, Relaxed);
+    }
     let queue = QUEUE.get_or_init(|| {
         let (sender, receiver) = channel::<Heavy>();
         std::thread::Builder::new()
@@ -141,14 +153,31 @@ fn in_background(heavy: Heavy) {
 fn free(heavy: Heavy) {
     match heavy {
         // SAFETY: `retire_word` handed over the only reference, after the epochs of its readers.
-        Heavy::Value(word) => unsafe { word.free() },
-        Heavy::Table(table) => drop(table),
+        Heavy::Value(word, bytes) => unsafe {
+            word.free();
+            PENDING_BYTES.fetch_sub(bytes, Relaxed);
+        },
+        Heavy::Table(table) => {
+            drop(table);
+            PENDING_TABLES.fetch_sub(1, Relaxed);
+        }
     }
 }
 
 /// Unlinked objects that are for the background thread, whether or not it may have them already.
 pub fn pending() -> u64 {
     PENDING.load(Ordering::Acquire)
+}
+
+/// Bytes of values that the background thread has been given and not freed, as far as they are known: see
+/// [`pending_tables`].
+pub fn pending_bytes() -> u64 {
+    PENDING_BYTES.load(Relaxed)
+}
+
+/// Whole tables that nobody can reach any more and that are not freed yet. How many bytes they hold is not known.
+pub fn pending_tables() -> u64 {
+    PENDING_TABLES.load(Relaxed)
 }
 
 /// Objects that the background thread has freed.

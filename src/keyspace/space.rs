@@ -5,8 +5,9 @@
 
 use super::Keyspace;
 use super::entry::{Entry, Swap};
+use super::evict::usage::{self, Tracking};
 use super::gate::{Stripe, stripe_of};
-use super::observe::Trace;
+use super::observe::{Cause, Trace};
 use super::reclaim::retire_word;
 use super::table::{Insert, Table};
 use crate::sync::epoch::Guard;
@@ -54,6 +55,8 @@ pub struct Space<'g> {
     /// Unix time in milliseconds, the same for all of a command.
     pub now: u64,
     pub(super) access: Access,
+    /// What the access clocks tell.
+    pub tracking: Tracking,
     /// Whether reads move the access clock.
     touches: bool,
     /// Whom to tell what is changed, if anybody wants to hear of it.
@@ -137,7 +140,8 @@ impl<'g> Space<'g> {
         access: Access,
     ) -> Space<'g> {
         let table = keyspace.db(db).table(guard);
-        Space { keyspace, db, table, guard, lane, now, access, touches: true, trace: None }
+        let tracking = keyspace.usage.tracking();
+        Space { keyspace, db, table, guard, lane, now, access, tracking, touches: true, trace: None }
     }
 
     /// The same view for a client whose reads move the access clock or, after `CLIENT NO-TOUCH ON`, leave it alone.
@@ -193,17 +197,21 @@ impl<'g> Space<'g> {
     #[inline]
     pub fn peek<'a>(&'a self, key: Key<'a>) -> Option<Live<'a>> {
         let entry = self.entry(&key)?;
-        let word = entry.load();
-        if word.is_dead() {
-            return None;
+        loop {
+            let word = entry.load();
+            if word.is_dead() {
+                return None;
+            }
+            // SAFETY: loaded under the guard.
+            let expire_at = unsafe { word.expire_at() };
+            if !is_past(expire_at, self.now) {
+                return Some(Live { entry, word, expire_at, held: None });
+            }
+            // Nobody says that a key has ended before it has: a command whose clock is behind might still prolong it.
+            if self.expire(key, entry) {
+                return None;
+            }
         }
-        // SAFETY: loaded under the guard.
-        let expire_at = unsafe { word.expire_at() };
-        if is_past(expire_at, self.now) {
-            self.expire(key, entry);
-            return None;
-        }
-        Some(Live { entry, word, expire_at, held: None })
     }
 
     /// The key for a command that reads it: counts a hit or a miss and moves the access clock.
@@ -211,7 +219,7 @@ impl<'g> Space<'g> {
     pub fn read<'a>(&'a self, key: Key<'a>) -> Option<Live<'a>> {
         let live = self.inspect(key);
         if let (Some(live), true) = (&live, self.touches) {
-            live.entry.touch(self.clock());
+            self.was_read(live.entry);
         }
         live
     }
@@ -253,10 +261,22 @@ impl<'g> Space<'g> {
         self.peek(key).is_some()
     }
 
-    /// The access clock of this command.
     #[inline]
-    pub fn clock(&self) -> u32 {
-        (self.now / 1000) as u32
+    fn was_read(&self, entry: &Entry) {
+        match self.tracking {
+            Tracking::Recency => entry.touch(usage::ticks(self.now)),
+            Tracking::Modification => {}
+            Tracking::Frequency => self.keyspace.usage.count(entry, self.now),
+        }
+    }
+
+    /// Notes a write in the key's access clock.
+    #[inline]
+    pub fn was_written(&self, entry: &Entry) {
+        match self.tracking {
+            Tracking::Recency | Tracking::Modification => entry.touch(usage::ticks(self.now)),
+            Tracking::Frequency => self.keyspace.usage.count(entry, self.now),
+        }
     }
 
     // -- writing ------------------------------------------------------------------------------------------------
@@ -281,7 +301,7 @@ impl<'g> Space<'g> {
             let word = new.take().expect("not yet published").into_word();
             match entry.swap(old, word) {
                 Swap::Done => {
-                    entry.touch(self.clock());
+                    self.was_written(entry);
                     return self.replaced(key.bytes, old, word);
                 }
                 // SAFETY: the swap failed, so the word is still ours alone.
@@ -402,13 +422,13 @@ impl<'g> Space<'g> {
         Some(match answer {
             Change::Keep(answer) => answer,
             Change::Edited(answer) => {
-                entry.touch(self.clock());
+                self.was_written(entry);
                 self.changed(key.bytes);
                 answer
             }
             Change::Put(new, answer) => {
                 if swapped {
-                    entry.touch(self.clock());
+                    self.was_written(entry);
                     self.replaced(key.bytes, word, new.into_word());
                 }
                 answer
@@ -430,7 +450,7 @@ impl<'g> Space<'g> {
             Change::Put(new, answer) => {
                 let done = entry.swap(word, new.word()) == Swap::Done;
                 done.then(|| {
-                    entry.touch(self.clock());
+                    self.was_written(entry);
                     self.replaced(key.bytes, word, new.into_word());
                     answer
                 })
@@ -449,8 +469,10 @@ impl<'g> Space<'g> {
             // SAFETY: loaded under the guard.
             let expired = is_past(unsafe { word.expire_at() }, self.now);
             if expired {
-                self.expire(key, entry);
-                return false;
+                if self.expire(key, entry) {
+                    return false;
+                }
+                continue;
             }
             if self.end(key.hash, entry, word, false) {
                 return true;
@@ -485,15 +507,21 @@ impl<'g> Space<'g> {
     /// Tells those who want to hear of it that the key was changed: every change calls this, after it was made.
     #[inline]
     pub fn changed(&self, key: &[u8]) {
+        self.changed_by(key, Cause::Command);
+    }
+
+    #[inline]
+    fn changed_by(&self, key: &[u8], cause: Cause) {
         if let Some(trace) = self.trace {
-            trace.changed(self.keyspace, self.db, key);
+            trace.changed(self.keyspace, self.db, key, cause);
         }
     }
 
     /// Adds an absent key; gives the word back if somebody was first.
     fn insert(&self, key: &Key<'_>, new: OwnedWord) -> Result<(), OwnedWord> {
         let word = new.into_word();
-        match self.table.insert(key.hash, key.bytes, word, self.clock(), self.guard) {
+        let clock = usage::first(self.tracking, self.now);
+        match self.table.insert(key.hash, key.bytes, word, clock, self.guard) {
             Insert::Inserted(_) => {
                 self.table.count(self.lane, 1);
                 // SAFETY: another thread may have ended it already, but the guard keeps it readable.
@@ -534,6 +562,26 @@ impl<'g> Space<'g> {
         done
     }
 
+    /// Ends the key whose slot is `entry` if it `deserves` it: a node is asked under its latch, so that nobody is in the
+    /// middle of changing it. Whether this call did it.
+    pub(super) fn end_if(&self, hash: u64, entry: &Entry, deserves: impl Fn() -> bool) -> bool {
+        let word = entry.load();
+        if word.is_dead() || !deserves() {
+            return false;
+        }
+        if !word.is_node() {
+            return self.end(hash, entry, word, false);
+        }
+        // SAFETY: loaded under the guard, and a node.
+        let held = unsafe { word.node() }.latch().write();
+        let ended = deserves() && entry.swap(word, Word::DEAD) == Swap::Done;
+        drop(held);
+        if ended {
+            self.ended(hash, entry, word, false);
+        }
+        ended
+    }
+
     /// Accounts for a key whose slot this thread swapped from `word` to dead.
     pub(super) fn ended(&self, hash: u64, entry: &Entry, word: Word, expired: bool) {
         self.table.count(self.lane, -1);
@@ -545,7 +593,7 @@ impl<'g> Space<'g> {
                 tell(self.db, entry.key());
             }
         }
-        self.changed(entry.key());
+        self.changed_by(entry.key(), if expired { Cause::Time } else { Cause::Command });
         self.table.unlink(hash, entry, self.guard);
         // SAFETY: the caller's swap unlinked it.
         unsafe { retire_word(word, self.guard) }

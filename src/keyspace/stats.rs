@@ -8,6 +8,7 @@ pub struct LaneStats {
     hits: AtomicU64,
     misses: AtomicU64,
     expired: AtomicU64,
+    evicted: AtomicU64,
 }
 
 /// Sums over lanes.
@@ -19,6 +20,8 @@ pub struct Totals {
     pub misses: u64,
     /// Keys that ended by their deadline.
     pub expired: u64,
+    /// Keys that ended because memory was short.
+    pub evicted: u64,
 }
 
 #[inline]
@@ -41,6 +44,10 @@ impl LaneStats {
     pub(super) fn expired(&self) {
         bump(&self.expired);
     }
+
+    pub(super) fn evicted(&self) {
+        bump(&self.evicted);
+    }
 }
 
 impl Totals {
@@ -50,6 +57,7 @@ impl Totals {
             hits: self.hits - earlier.hits,
             misses: self.misses - earlier.misses,
             expired: self.expired - earlier.expired,
+            evicted: self.evicted - earlier.evicted,
         }
     }
 
@@ -58,6 +66,7 @@ impl Totals {
             hits: sum.hits + lane.hits.load(Ordering::Relaxed),
             misses: sum.misses + lane.misses.load(Ordering::Relaxed),
             expired: sum.expired + lane.expired.load(Ordering::Relaxed),
+            evicted: sum.evicted + lane.evicted.load(Ordering::Relaxed),
         })
     }
 }

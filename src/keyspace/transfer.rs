@@ -17,8 +17,10 @@ impl Space<'_> {
             // SAFETY: loaded under the guard.
             let expire_at = unsafe { word.expire_at() };
             if is_past(expire_at, self.now) {
-                self.expire(from, entry);
-                return false;
+                if self.expire(from, entry) {
+                    return false;
+                }
+                continue;
             }
             if entry.swap(word, Word::DEAD) == Swap::Done {
                 self.table.count(self.lane, -1);

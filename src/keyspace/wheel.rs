@@ -18,39 +18,48 @@ const SECONDS: u64 = 1 << 17;
 /// Few seconds for the models, where each counter is an object of the checker.
 #[cfg(sockudo_loom)]
 const SECONDS: u64 = 4;
+/// Seconds whose counters are allocated together.
+#[cfg(not(sockudo_loom))]
+const SEGMENT: u64 = 1 << 10;
+#[cfg(sockudo_loom)]
+const SEGMENT: u64 = 2;
 
 /// Counters of deadlines by second.
 pub struct Wheel {
-    /// A lane's counters exist from its first deadline on: a server without deadlines pays nothing.
-    lanes: Box<[OnceLock<Box<[AtomicI64]>>]>,
+    /// The counters of a part of the wheel exist from the first deadline on that a lane finds there.
+    lanes: Box<[Box<[OnceLock<Segment>]>]>,
     /// The last second that was moved into `due`.
     turned_to: AtomicU64,
     /// Seconds that have come and may still have keys.
     due: Mutex<BTreeSet<u64>>,
 }
 
+/// Counters of [`SEGMENT`] seconds.
+type Segment = Box<[AtomicI64]>;
+
 fn second_of(ms: u64) -> u64 {
     ms / 1000
 }
 
-/// Zeroed counters that take no memory until their page is written.
-#[cfg(not(sockudo_loom))]
-fn zeroed_counters() -> Box<[AtomicI64]> {
-    let plain: Box<[i64]> = vec![0i64; SECONDS as usize].into_boxed_slice();
-    // SAFETY: AtomicI64 has the size, alignment and bit validity of i64, and the box is moved, not shared.
-    unsafe { Box::from_raw(Box::into_raw(plain) as *mut [AtomicI64]) }
+fn zeroed_counters() -> Segment {
+    (0..SEGMENT).map(|_| AtomicI64::new(0)).collect()
 }
 
-#[cfg(sockudo_loom)]
-fn zeroed_counters() -> Box<[AtomicI64]> {
-    (0..SECONDS).map(|_| AtomicI64::new(0)).collect()
+fn no_counters() -> Box<[OnceLock<Segment>]> {
+    (0..SECONDS / SEGMENT).map(|_| OnceLock::new()).collect()
+}
+
+/// Where the counter of a second is: its segment, and its place there.
+fn place_of(second: u64) -> (usize, usize) {
+    let slot = second % SECONDS;
+    ((slot / SEGMENT) as usize, (slot % SEGMENT) as usize)
 }
 
 impl Wheel {
     /// A wheel that begins to turn at `now` (Unix milliseconds), with `lanes` writers.
     pub fn new(lanes: usize, now: u64) -> Wheel {
         Wheel {
-            lanes: (0..lanes).map(|_| OnceLock::new()).collect(),
+            lanes: (0..lanes).map(|_| no_counters()).collect(),
             turned_to: AtomicU64::new(second_of(now).saturating_sub(1)),
             due: Mutex::new(BTreeSet::new()),
         }
@@ -59,8 +68,8 @@ impl Wheel {
     /// Counts a deadline that was set (+1) or is gone (-1).
     #[inline]
     pub fn count(&self, lane: usize, expire_at: ExpireAt, change: i64) {
-        let slot = (second_of(expire_at) % SECONDS) as usize;
-        self.lanes[lane].get_or_init(zeroed_counters)[slot].fetch_add(change, Ordering::Relaxed);
+        let (segment, slot) = place_of(second_of(expire_at));
+        self.lanes[lane][segment].get_or_init(zeroed_counters)[slot].fetch_add(change, Ordering::Relaxed);
         if change > 0 && second_of(expire_at) <= self.turned_to.load(Ordering::Relaxed) {
             // A deadline inside the current second, or in the past: the wheel has passed it already.
             self.due.lock().expect("no panic under this lock").insert(second_of(expire_at));
@@ -68,12 +77,9 @@ impl Wheel {
     }
 
     fn keys_in(&self, second: u64) -> i64 {
-        let slot = (second % SECONDS) as usize;
-        self.used_lanes().map(|lane| lane[slot].load(Ordering::Relaxed)).sum()
-    }
-
-    fn used_lanes(&self) -> impl Iterator<Item = &[AtomicI64]> {
-        self.lanes.iter().filter_map(|lane| lane.get().map(|counters| &**counters))
+        let (segment, slot) = place_of(second);
+        let segments = self.lanes.iter().filter_map(|lane| lane[segment].get());
+        segments.map(|counters| counters[slot].load(Ordering::Relaxed)).sum()
     }
 
     /// Turns the wheel to `now` and returns how many keys are due and not yet gone.
@@ -95,12 +101,8 @@ impl Wheel {
 
     /// Forgets everything, when all keys are gone at once.
     pub fn clear(&self) {
-        for counter in self.used_lanes().flatten() {
-            // Reading first keeps the pages of unused seconds untouched.
-            if counter.load(Ordering::Relaxed) != 0 {
-                counter.store(0, Ordering::Relaxed);
-            }
-        }
+        let segments = self.lanes.iter().flatten().filter_map(OnceLock::get);
+        segments.flatten().for_each(|counter| counter.store(0, Ordering::Relaxed));
         self.due.lock().expect("no panic under this lock").clear();
     }
 }

@@ -13,16 +13,16 @@ use std::task::Poll;
 use std::time::Duration;
 
 use bytes::{Buf, BufMut, buf::Limit};
-use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendFlags};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, Interest};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 
-use super::mail;
+use super::hangup::hung_up;
 use super::seats::{self, Buffers, Manner, Taken};
 use super::worker::Local;
+use super::{mail, pressure};
 use crate::command::blocking::{Change, End, Waiter, run_again};
 use crate::command::client::Client;
 use crate::command::error;
@@ -43,8 +43,6 @@ const LANE_LOOK: Duration = Duration::from_millis(1);
 const LINGER: Duration = Duration::from_millis(100);
 /// How long a client that waits for data keeps its buffers.
 const KEEP_BUFFERS: Duration = Duration::from_secs(1);
-/// Rest between looks whether a client is gone that sent more behind a command that waits.
-const ASK_AGAIN: Duration = Duration::from_millis(100);
 /// How long a client waits for something closed before it looks whether a script is to blame.
 const BUSY_LOOK: Duration = Duration::from_millis(50);
 /// Bytes that are thrown away at most.
@@ -67,8 +65,9 @@ struct Connection {
 pub(super) async fn serve(local: Rc<Local>, stream: std::net::TcpStream, mut client: Client) {
     let Ok(stream) = TcpStream::from_std(stream) else { return };
     client.attach(stream.as_raw_fd());
-    let seat = local.seats.take(client.id, &stream, limits(&local.server, &client));
+    let seat = local.seats.take(Arc::clone(&client.shared), &stream, limits(&local.server, &client));
     client.seat = seat.place();
+    client.shared.settle(local.lane, seat.place());
     let mut connection = Connection { local, client, seat, stream, turn: 0, linger: false };
     // An error of the socket means that the client is gone: there is nobody to tell.
     drop(connection.run().await);
@@ -143,6 +142,7 @@ impl Connection {
         }
         self.seat.touch(self.local.seats.now(), 0);
         buffers.decoder.set_limits(limits(&self.local.server, &self.client));
+        self.mind_memory(buffers);
         self.answer(buffers).await?;
         Ok(!self.client.closing)
     }
@@ -159,6 +159,10 @@ impl Connection {
             }
             mail::deliver_now(&self.local, self.local.lane);
             self.seat.take_mail(&mut buffers.out);
+            if buffers.decoder.batch_len() == 0 {
+                // A large request takes memory before it is a command.
+                self.local.worker.borrow_mut().mind_memory(&self.local.server);
+            }
             let progress = self.run_from(0, buffers);
             if progress != Progress::Done {
                 Box::pin(self.finish_batch(progress, buffers)).await?;
@@ -201,6 +205,11 @@ impl Connection {
                 Progress::Paused(at) => {
                     self.flush(buffers).await?;
                     self.local.server.pause.over().await;
+                    at
+                }
+                Progress::Memory(at) => {
+                    self.flush(buffers).await?;
+                    self.client.impatient = !pressure::room(&self.local).await;
                     at
                 }
                 Progress::Blocked(at) => {
@@ -262,6 +271,7 @@ impl Connection {
             match ended {
                 Alone::Done => return Ok(()),
                 Alone::Paused => server.pause.over().await,
+                Alone::Memory => self.client.impatient = !pressure::room(&self.local).await,
                 Alone::Closed(closed) => {
                     if !self.opened(closed, buffers).await {
                         return Ok(());
@@ -313,7 +323,8 @@ impl Connection {
         let server = &self.local.server;
         match run_again(server, self.local.lane, waiter) {
             // The poller has its turn, to tell of a client that was killed and is not run for.
-            Alone::Done => tokio::task::yield_now().await,
+            // A command that waits is not refused for want of memory; it takes its turn.
+            Alone::Done | Alone::Memory => tokio::task::yield_now().await,
             Alone::Paused => server.pause.over().await,
             Alone::Closed(closed) => drop(is_open(server, closed).await),
         }
@@ -339,11 +350,25 @@ impl Connection {
         Reply::new(out, self.client.resp3).error(&format!("ERR {error}"));
     }
 
+    /// Enters what the client takes into the sum of all clients, if that is limited; some may end for it.
+    #[inline]
+    fn mind_memory(&self, buffers: &Buffers) {
+        let (server, live) = (&self.local.server, self.local.server.config.live());
+        if live.maxmemory_clients() != 0 {
+            self.client.publish_buffers(&buffers.decoder, &buffers.out);
+            server.clients.mind_memory(&self.client.shared, live);
+        }
+    }
+
     /// Writes the replies if the socket takes them whole and at once; false when there is more to do.
     #[inline]
     fn flush_now(&mut self, buffers: &mut Buffers) -> io::Result<bool> {
+        if self.is_over_hard_limit(buffers.out.pending()) {
+            return Ok(false);
+        }
+        self.mind_memory(buffers);
         let out = &mut buffers.out;
-        if !out.is_contiguous() || self.is_over_hard_limit(out.pending()) {
+        if !out.is_contiguous() {
             return Ok(false);
         }
         if !out.is_empty() {
@@ -364,16 +389,17 @@ impl Connection {
 
     /// Writes the replies, as fast as the client reads them.
     async fn flush(&mut self, buffers: &mut Buffers) -> io::Result<()> {
-        let out = &mut buffers.out;
-        if self.is_over_hard_limit(out.pending()) {
+        if self.is_over_hard_limit(buffers.out.pending()) {
             seats::complain(self.client.id);
             return Err(io::ErrorKind::Other.into());
         }
-        while out.has_remaining() {
-            if !send_now(&self.stream, out)? {
+        while buffers.out.has_remaining() {
+            if !send_now(&self.stream, &mut buffers.out)? {
                 // Others may want to see how much the client has left unread.
-                self.seat.touch(self.local.seats.now(), out.pending());
-                self.client.publish_buffers(&buffers.decoder, out);
+                self.seat.touch(self.local.seats.now(), buffers.out.pending());
+                self.client.publish_buffers(&buffers.decoder, &buffers.out);
+                self.mind_memory(buffers);
+                let out = &mut buffers.out;
                 if send(&mut self.stream, out).await? == 0 {
                     return Err(io::ErrorKind::WriteZero.into());
                 }
@@ -381,6 +407,7 @@ impl Connection {
         }
         self.seat.touch(self.local.seats.now(), 0);
         self.client.publish_buffers(&buffers.decoder, &buffers.out);
+        self.mind_memory(buffers);
         Ok(())
     }
 
@@ -496,36 +523,6 @@ async fn sleep_until(at: Option<Instant>) {
         Some(at) => tokio::time::sleep_until(at).await,
         None => std::future::pending().await,
     }
-}
-
-/// Sleeps until the other end has closed its side. What it sent before that stays where it is.
-async fn hung_up(stream: &TcpStream) {
-    loop {
-        let Ok(ready) = stream.ready(Interest::READABLE).await else { return };
-        if ready.is_read_closed() {
-            return;
-        }
-        let peeked = stream.try_io(Interest::READABLE, || {
-            Ok(rustix::net::recv(stream, &mut [0; 1], RecvFlags::PEEK | RecvFlags::DONTWAIT)?.1)
-        });
-        match peeked {
-            Ok(0) => return,
-            Ok(_) => break,
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            Err(_) => return,
-        }
-    }
-    // Behind unread bytes the end is not to be read, and the poller has nothing new to say: it has to be asked for.
-    while !has_hung_up(stream) {
-        tokio::time::sleep(ASK_AGAIN).await;
-    }
-}
-
-fn has_hung_up(stream: &TcpStream) -> bool {
-    let mut asked = [PollFd::new(stream, PollFlags::RDHUP)];
-    let now = Timespec { tv_sec: 0, tv_nsec: 0 };
-    // A poll that fails knows nothing; the next one may.
-    rustix::event::poll(&mut asked, Some(&now)).is_ok_and(|ready| ready != 0)
 }
 
 /// Sends what one plain send takes, if it takes anything and all is in one piece.

@@ -4,6 +4,7 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use super::worker::Local;
+use crate::command::diagnosis::Event;
 use crate::command::state::{Server, unix_ms};
 use crate::keyspace::expire::Effort;
 use crate::keyspace::reclaim::collect_idle;
@@ -65,4 +66,7 @@ fn slice(server: &Server, lane: usize) {
             server.keyspace.expire_chunk(lane, &guard, now);
         }
     }
+    let millis = began.elapsed().as_millis() as u64;
+    server.diagnosis.spikes.note(Event::ExpireCycle, millis, server.config.live());
+    server.tracking.flush_broadcast();
 }

@@ -42,15 +42,16 @@ fn deliver(local: &Local, lane: usize, posts: &[Post]) {
     let live = local.server.config.live();
     let mut receivers = Vec::new();
     for post in posts {
-        local.server.hub.for_audience(lane, post, |member| {
-            if let Some(seat) = local.seats.at(member.seat, member.client)
-                && seat.put_mail(&post.frame, live)
+        local.server.hub.for_audience(lane, post, |client, place| {
+            if let Some(seat) = local.seats.at(place, client)
+                && seat.put_mail(&post.content, live)
             {
                 receivers.push(seat);
             }
         });
     }
-    for seat in receivers {
+    for seat in &receivers {
         seat.hand_over(|socket, bytes| rustix::net::send(socket, bytes, SendFlags::NOSIGNAL).unwrap_or(0));
+        seat.mind_memory(&local.server.clients, live);
     }
 }

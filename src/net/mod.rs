@@ -11,13 +11,15 @@
 //! | `mail` | messages to clients that listen to channels |
 //! | `seats` | what the worker's background work sees of its connections: idle ones, slow readers |
 //! | `expiry` | the worker's share of active expiry |
-//! | `pressure` | holding commands back while unlinked values pile up |
+//! | `pressure` | holding commands back while unlinked values pile up, or while memory is short |
+//! | `hangup` | noticing that a client that waits is gone |
 
 mod accept;
 mod bind;
 mod connection;
 mod expiry;
 mod files;
+mod hangup;
 mod mail;
 mod oom;
 mod pressure;

@@ -7,15 +7,19 @@
 use std::cell::{Cell, RefCell};
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use bytes::Buf;
 use socket2::SockRef;
 use tokio::net::TcpStream;
 
+use crate::command::client::{Clients, Shared};
+use crate::command::pubsub::Content;
 use crate::config::Live;
 use crate::protocol::decoder::{Decoder, Limits};
-use crate::protocol::reply::Output;
+use crate::protocol::reply::{Output, Reply};
+use crate::sync::Ordering;
 use crate::{log_verbose, log_warning};
 
 /// Seats that one step of the sweep looks at; between two steps clients are served.
@@ -29,8 +33,8 @@ pub(super) struct Buffers {
 
 /// One connection as its worker sees it.
 pub(super) struct Seat {
-    /// The client's number.
-    id: u64,
+    /// What others see of the client.
+    client: Arc<Shared>,
     /// The socket. The seat is given up before the socket is closed: see [`Taken`].
     socket: RawFd,
     /// The buffers while the task waits for input, none while it works.
@@ -90,25 +94,27 @@ impl Seat {
         self.manner.set(manner);
     }
 
-    /// Adds a message, a RESP2 array, to those that wait; whether it is the first since they were handed over.
-    pub(super) fn put_mail(&self, frame: &[u8], live: &Live) -> bool {
-        self.add_mail(frame);
+    /// Adds a message to those that wait; whether it is the first since they were handed over.
+    pub(super) fn put_mail(&self, content: &Content, live: &Live) -> bool {
+        self.add_mail(content);
         if self.is_over_hard_limit(live) {
-            complain(self.id);
+            complain(self.client.id);
             self.shut();
             *self.mail.borrow_mut() = Output::new();
         }
-        !self.mailed.replace(true)
+        self.publish_mail();
+        self.has_mail() && !self.mailed.replace(true)
     }
 
-    fn add_mail(&self, frame: &[u8]) {
-        let mut mail = self.mail.borrow_mut();
-        match frame.split_first() {
-            Some((_, rest)) if self.manner.get().resp3 => {
+    fn add_mail(&self, content: &Content) {
+        let (mut mail, manner) = (self.mail.borrow_mut(), self.manner.get());
+        match content {
+            Content::Frame(frame) if manner.resp3 => {
                 mail.write(b">");
-                mail.write(rest);
+                mail.write(frame.get(1..).unwrap_or_default());
             }
-            _ => mail.write(frame),
+            Content::Frame(bytes) | Content::Line(bytes) => mail.write(bytes),
+            Content::Note(note) => note.write(&mut Reply::new(&mut mail, manner.resp3), manner.listens),
         }
     }
 
@@ -131,6 +137,18 @@ impl Seat {
         let mut mail = self.mail.borrow_mut();
         out.write(mail.chunk());
         mail.clear();
+        drop(mail);
+        self.publish_mail();
+    }
+
+    /// Shows others how many messages wait.
+    fn publish_mail(&self) {
+        self.client.seen.mail_memory.store(self.mail.borrow().memory(), Ordering::Relaxed);
+    }
+
+    /// Enters what the client takes into the sum of all, which may end it.
+    pub(super) fn mind_memory(&self, clients: &Clients, live: &Live) {
+        clients.mind_memory(&self.client, live);
     }
 
     /// Writes the messages that wait to the socket, as far as it takes them now, unless the task is at work and does
@@ -154,6 +172,8 @@ impl Seat {
         if mail.is_empty() {
             mail.clear();
         }
+        drop(mail);
+        self.publish_mail();
     }
 
     /// Notes who is to be woken when messages wait for the task.
@@ -210,6 +230,8 @@ impl Seat {
         if let Some(mut buffers) = self.parked.take() {
             buffers.decoder.release_idle();
             buffers.out.release_idle();
+            self.client.seen.input_memory.store(buffers.decoder.memory(), Ordering::Relaxed);
+            self.client.seen.output_memory.store(buffers.out.memory(), Ordering::Relaxed);
             self.parked.set(Some(buffers));
             self.freed.set(self.active.get());
         }
@@ -224,17 +246,17 @@ impl Seat {
         drop(SockRef::from(&socket).shutdown(std::net::Shutdown::Both));
     }
 
-    fn look(&self, now: u64, live: &Live) {
+    fn look(&self, now: u64, live: &Live, frees: bool) {
         let idle = now - self.active.get();
         if live.timeout() != 0 && idle > live.timeout() && !self.waiting.get() {
-            log_verbose!("Closing idle client {}", self.id);
+            log_verbose!("Closing idle client {}", self.client.id);
             return self.shut();
         }
         if self.is_slow(now, live) {
-            complain(self.id);
+            complain(self.client.id);
             return self.shut();
         }
-        if idle > 0 {
+        if idle > 0 && frees {
             self.free_buffers();
         }
     }
@@ -268,10 +290,10 @@ pub(super) struct Seats {
 
 impl Seats {
     /// A seat for the connection over `stream`. It must be dropped before the stream is.
-    pub(super) fn take(self: &Rc<Self>, id: u64, stream: &TcpStream, limits: Limits) -> Taken {
+    pub(super) fn take(self: &Rc<Self>, client: Arc<Shared>, stream: &TcpStream, limits: Limits) -> Taken {
         let buffers = Buffers { decoder: Decoder::new(limits), out: Output::new() };
         let seat = Rc::new(Seat {
-            id,
+            client,
             socket: stream.as_raw_fd(),
             parked: Cell::new(Some(Box::new(buffers))),
             active: Cell::new(self.now.get()),
@@ -296,7 +318,7 @@ impl Seats {
     /// The seat at `place`, if it is still the one of `client`.
     pub(super) fn at(&self, place: usize, client: u64) -> Option<Rc<Seat>> {
         let list = self.list.borrow();
-        list.get(place)?.as_ref().filter(|seat| seat.id == client).cloned()
+        list.get(place)?.as_ref().filter(|seat| seat.client.id == client).cloned()
     }
 
     /// The second that the sweep is at.
@@ -310,22 +332,22 @@ impl Seats {
         self.list.borrow().iter().flatten().any(|seat| !seat.is_parked() && !seat.waiting.get())
     }
 
-    /// Another second has passed: closes the idle and the slow, frees the buffers of the silent.
-    pub(super) async fn sweep(&self, live: &Live) {
+    /// Another second has passed: closes the idle and the slow, and `frees` the buffers of the silent.
+    pub(super) async fn sweep(&self, live: &Live, frees: bool) {
         let now = self.now.get() + 1;
         self.now.set(now);
         let mut from = 0;
-        while self.sweep_step(from, now, live) {
+        while self.sweep_step(from, now, live, frees) {
             from += STEP;
             tokio::task::yield_now().await;
         }
     }
 
     /// Looks at some seats; false when there are none behind them.
-    fn sweep_step(&self, from: usize, now: u64, live: &Live) -> bool {
+    fn sweep_step(&self, from: usize, now: u64, live: &Live, frees: bool) -> bool {
         let list = self.list.borrow();
         let step = list.get(from..).unwrap_or_default();
-        step.iter().take(STEP).flatten().for_each(|seat| seat.look(now, live));
+        step.iter().take(STEP).flatten().for_each(|seat| seat.look(now, live, frees));
         step.len() > STEP
     }
 }

@@ -9,6 +9,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use super::accept::Acceptor;
 use super::worker::Handle;
 use super::{bind, files, oom};
+use crate::command::room;
 use crate::command::state::Server;
 use crate::config::{Config, reason};
 use crate::{log_notice, log_warning};
@@ -46,6 +47,7 @@ async fn run(server: Arc<Server>) -> Result<(), String> {
     if listening.is_empty() {
         return Err("Configured to not listen anywhere, exiting.".into());
     }
+    obey_limits(&server);
     let workers = start_workers(&server).map_err(|error| reason(&error))?;
     // As in Redis, a score that cannot be set is no reason not to serve: the log has it.
     let _ = oom::obey(config);
@@ -98,6 +100,27 @@ fn fit_open_files(config: &Config, workers: usize) -> Result<(), String> {
         "Current maximum open files is {files}. maxclients has been reduced to {possible} to compensate for low ulimit. If you need higher maxclients increase 'ulimit -n'."
     );
     config.set(&[(b"maxclients", possible.to_string().as_bytes())], true)
+}
+
+/// Lets the keys' access clocks follow the eviction policy, and ends clients that take more than is allowed from now on.
+fn obey_limits(server: &Arc<Server>) {
+    for name in ["maxmemory-policy", "lfu-log-factor", "lfu-decay-time"] {
+        on_change(server, name, room::follow_policy);
+    }
+    // The limit of clients may be a share of the other one.
+    for name in ["maxmemory", "maxmemory-clients"] {
+        on_change(server, name, |server| server.clients.mind_all(server.config.live()));
+    }
+}
+
+fn on_change(server: &Arc<Server>, name: &str, act: fn(&Server)) {
+    let known = Arc::downgrade(server);
+    let hook = move |_: &Config| {
+        // It is there, because the configuration belongs to it.
+        known.upgrade().as_deref().map(act);
+        Ok(())
+    };
+    server.config.on_change(name, Box::new(hook));
 }
 
 fn start_workers(server: &Arc<Server>) -> io::Result<Vec<Handle>> {

@@ -187,6 +187,15 @@ fn for_ever<F: Future<Output = ()> + 'static>(work: impl Fn() -> F + 'static) {
     });
 }
 
+/// What diagnosis and tracking need now and then.
+fn look_after_diagnosis(server: &Server) {
+    let live = server.config.live();
+    server.diagnosis.hotkeys.tick();
+    server.diagnosis.look(&server.hub);
+    server.diagnosis.refresh(live);
+    server.tracking.make_room(&server.keyspace, live.tracking_table_max_keys());
+}
+
 /// What is not urgent: INFO's samples, handing in what keeps garbage, and the sweep.
 async fn keep_house(local: Rc<Local>, lane: usize) {
     let mut looks = 0;
@@ -194,13 +203,20 @@ async fn keep_house(local: Rc<Local>, lane: usize) {
         tokio::time::sleep(HOUSEKEEPING).await;
         if lane == 0 {
             local.server.stats.sample();
+            look_after_diagnosis(&local.server);
             memory::allow_huge_pages_if_large();
+        }
+        local.server.tracking.flush_broadcast();
+        if lane == 0 {
+            // Where no command comes by that would see to it, such as after CONFIG SET maxmemory.
+            pressure::keep_within(&local).await;
         }
         pressure::hand_in_if_much();
         looks += 1;
         if looks == LOOKS_PER_SWEEP {
             looks = 0;
-            local.seats.sweep(local.server.config.live()).await;
+            let frees = local.server.frees_buffers.load(Ordering::Relaxed);
+            local.seats.sweep(local.server.config.live(), frees).await;
         }
     }
 }

@@ -192,8 +192,7 @@ fn zset(view: ZRef<'_>, out: &mut Writer<'_>) {
 }
 
 fn push_score(pack: &mut Listpack, score: f64) {
-    let is_negative_zero = score == 0.0 && score.is_sign_negative();
-    if score.abs() <= WHOLE && score.trunc() == score && !is_negative_zero {
+    if score.abs() <= WHOLE && score.trunc() == score {
         pack.push(Item::Int(score as i64));
     } else {
         pack.push(Item::Text(format_score(score).as_bytes()));

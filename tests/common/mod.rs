@@ -1,6 +1,9 @@
 //! Starting the server for a test, and talking to it in raw bytes or through a real client.
 #![allow(dead_code, reason = "every test file uses its part")]
 
+pub mod dice;
+pub mod redis_server;
+
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::path::Path;

@@ -1,54 +1,10 @@
 //! Values that travel between this server and a real one, or come from an old one.
 
-use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use redis::Value;
 
-use redis::{Connection, Value};
-
+use crate::common::redis_server::Redis;
 use crate::old::old_payloads;
 use crate::{body, digest, dump, encoding, fill, line, restore, sealed, start, stream_facts};
-
-/// The real redis-server, killed when the test ends; none if it is not installed.
-struct Redis {
-    child: Child,
-    port: u16,
-}
-
-impl Redis {
-    fn start() -> Option<Redis> {
-        let port = std::net::TcpListener::bind(("127.0.0.1", 0)).ok()?.local_addr().ok()?.port();
-        let child = Command::new("redis-server")
-            .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
-            .args(["--enable-debug-command", "yes"])
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn();
-        let Ok(child) = child else {
-            println!("redis-server is not installed: nothing to exchange values with");
-            return None;
-        };
-        Some(Redis { child, port })
-    }
-
-    fn client(&self) -> Connection {
-        let client =
-            redis::Client::open(format!("redis://127.0.0.1:{}/", self.port)).expect("a valid address");
-        for _ in 0..200 {
-            if let Ok(connection) = client.get_connection() {
-                return connection;
-            }
-            std::thread::sleep(Duration::from_millis(50));
-        }
-        panic!("redis-server does not start");
-    }
-}
-
-impl Drop for Redis {
-    fn drop(&mut self) {
-        drop(self.child.kill());
-        drop(self.child.wait());
-    }
-}
 
 #[test]
 fn values_of_redis_come_here_and_ours_go_there() {

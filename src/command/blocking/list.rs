@@ -42,8 +42,8 @@ fn pop_any(ctx: &mut Ctx<'_>, from: Side) -> Result<(), &'static str> {
 
 pub(super) fn blmpop(ctx: &mut Ctx<'_>) {
     answer(ctx, |ctx| {
-        let timeout = seconds(ctx.arg(1))?;
         let request = Request::parse(ctx, 2)?;
+        let timeout = seconds(ctx.arg(1))?;
         if !pop_first(ctx, 3, &request).map_err(wrong_type)? {
             ctx.wait_or_nothing(Block::on(Kind::List, (3..3 + request.keys).collect(), timeout));
         }

@@ -10,6 +10,7 @@ use crate::command::exec::{ABANDONED, Alone};
 use crate::command::footprint::Footprint;
 use crate::command::nested::{Call, Caller};
 use crate::command::state::{Server, unix_ms};
+use crate::command::tracking::{self, Own};
 use crate::keyspace::gate::{Closed, Observers, Section};
 use crate::keyspace::reclaim::collect_if_due;
 use crate::keyspace::{Access, Space};
@@ -155,6 +156,11 @@ impl Served<'_> {
         let call = waiter.call();
         let space = self.space(waiter.db).touching(!waiter.no_touch);
         let mut client = Client::stand_in(waiter);
+        let tracker = self.server.tracking.of(client.id);
+        let own = tracker.as_ref().map(Own::begin);
+        if let Some(tracker) = &tracker {
+            tracking::enter_in(self.server, self.section, tracker, (call.command, call.args));
+        }
         let mut ctx = Ctx {
             server: self.server,
             client: &mut client,
@@ -169,6 +175,11 @@ impl Served<'_> {
             first_key: None,
         };
         (call.command.handler)(&mut ctx);
-        ctx.block
+        let block = ctx.block;
+        if let Some(own) = own {
+            let mut reply = block.is_none().then(|| Reply::new(out, waiter.resp3));
+            own.tell(&self.server.tracking, reply.as_mut());
+        }
+        block
     }
 }

@@ -41,8 +41,8 @@ fn pop_any(ctx: &mut Ctx<'_>, end: End) -> Answer<()> {
 
 pub(super) fn bzmpop(ctx: &mut Ctx<'_>) {
     answer(ctx, |ctx| {
-        let timeout = seconds(ctx.arg(1))?;
         let pop = MultiPop::parse(ctx, 2)?;
+        let timeout = seconds(ctx.arg(1))?;
         if !pop.run(ctx)? {
             ctx.wait_or_nothing(Block::on(Kind::ZSet, (pop.first..pop.first + pop.keys).collect(), timeout));
         }

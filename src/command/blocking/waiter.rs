@@ -9,6 +9,7 @@ use crate::command::client::{Client, Shared};
 use crate::command::footprint::Footprint;
 use crate::command::nested::Call;
 use crate::command::state::Server;
+use crate::command::ticks::ticks;
 use crate::keyspace::gate::Stripe;
 use crate::protocol::args::ArgBuf;
 use crate::protocol::reply::{Output, Reply};
@@ -66,6 +67,8 @@ pub struct Waiter {
     pub(super) touches: Box<[Stripe]>,
     /// Where running it makes data.
     pub(super) destination: Option<Stripe>,
+    /// When it began to wait, in ticks.
+    pub(in crate::command) began: u64,
     /// How long it waits; none for ever.
     pub timeout: Option<Duration>,
     on_timeout: fn(&mut Reply<'_>),
@@ -97,6 +100,7 @@ impl Waiter {
             keys: keys.into(),
             touches: touches.stripes().unwrap_or_default().into(),
             destination: destination.map(|key| Footprint::stripe(server, key)),
+            began: ticks(),
             timeout: block.timeout,
             on_timeout: block.on_timeout,
             state: Mutex::new(State::Waiting { waker: Waker::noop().clone(), again_at: block.again_at }),

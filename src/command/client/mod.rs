@@ -3,8 +3,10 @@
 //! [`Client`] belongs to the connection's task. What others may see of it is in [`Shared`]: the owner publishes it when
 //! a batch has run and when bytes move, not with every command, so that the owner's fields cost what plain fields cost.
 
+mod memory;
 mod register;
 
+pub use memory::Parts;
 pub use register::{Clients, Kind, Marks, Names, Shared};
 
 use std::os::fd::RawFd;
@@ -13,6 +15,7 @@ use std::sync::Arc;
 use crate::command::blocking::{End, Waiter};
 use crate::command::pubsub::{Scope, Subscriptions};
 use crate::command::state::Server;
+use crate::command::tracking::{Modes, Tracker};
 use crate::command::transaction::{Multi, Watching};
 use crate::protocol::decoder::Decoder;
 use crate::protocol::reply::Output;
@@ -76,6 +79,10 @@ pub struct Client {
     pub no_touch: bool,
     /// What it has queued since MULTI.
     pub multi: Option<Box<Multi>>,
+    /// It has said MONITOR.
+    pub monitors: bool,
+    /// How it keeps copies of what it reads, if it does.
+    pub tracker: Option<Arc<Tracker>>,
     /// What it listens to, if anything.
     pub subscriptions: Option<Box<Subscriptions>>,
     /// Where its worker finds its connection.
@@ -86,6 +93,8 @@ pub struct Client {
     pub waiting: Option<Arc<Waiter>>,
     /// Its command waits until a pause is over.
     pub held: bool,
+    /// Its command has waited for memory as long as any may: it runs, or is refused.
+    pub impatient: bool,
     /// Number of the last command in the table, or [`NO_COMMAND`].
     pub last_command: u16,
     /// What others may see of it.
@@ -126,11 +135,14 @@ impl Client {
             no_evict: false,
             no_touch: false,
             multi: None,
+            monitors: false,
+            tracker: None,
             subscriptions: None,
             seat: 0,
             watching: None,
             waiting: None,
             held: false,
+            impatient: false,
             last_command: NO_COMMAND,
             shared,
             _attached: None,
@@ -154,7 +166,12 @@ impl Client {
     /// Whether its commands run at once, all of them, and are answered.
     #[inline]
     pub fn is_plain(&self) -> bool {
-        self.replies.on() && self.multi.is_none() && self.subscriptions.is_none()
+        self.may_be_lent() && self.tracker.is_none()
+    }
+
+    /// Whether another thread may run its command and answer it.
+    pub fn may_be_lent(&self) -> bool {
+        self.replies.on() && self.multi.is_none() && self.subscriptions.is_none() && !self.monitors
     }
 
     /// Leaves the transaction, if there is one, and forgets the watched keys.
@@ -169,6 +186,8 @@ impl Client {
             server.queues.end(server, &waiter, End::Gone);
         }
         self.end_transaction(server);
+        self.stop_tracking(server);
+        server.clients.forget_memory(&self.shared);
     }
 
     /// Back to what a new connection is, but for the names of its library: `RESET`.
@@ -177,6 +196,7 @@ impl Client {
         self.resp3 = false;
         self.no_evict = false;
         self.no_touch = false;
+        self.stop_tracking(server);
         self.end_transaction(server);
         if self.replies == Replies::Off {
             self.replies = Replies::On;
@@ -202,8 +222,10 @@ impl Client {
         for (shown, scope) in seen.subscriptions.iter().zip([Scope::Channel, Scope::Pattern, Scope::Shard]) {
             shown.store(count(scope), Ordering::Relaxed);
         }
-        let watched = self.watching.as_ref().map_or(0, |watching| watching.len());
+        let (watched, names) = self.watching.as_ref().map_or((0, 0), |of| (of.len(), of.memory()));
         seen.watched.store(watched as u32, Ordering::Relaxed);
+        let heard = self.subscriptions.as_ref().map_or(0, |of| of.memory());
+        seen.name_memory.store(names + heard, Ordering::Relaxed);
         if let Some(multi) = &self.multi {
             seen.queued.store(multi.len(), Ordering::Relaxed);
             seen.queued_memory.store(multi.memory(), Ordering::Relaxed);
@@ -214,7 +236,9 @@ impl Client {
     pub fn publish_buffers(&self, decoder: &Decoder, out: &Output) {
         let seen = &self.shared.seen;
         seen.unparsed.store(decoder.unparsed(), Ordering::Relaxed);
-        seen.input_memory.store(decoder.memory(), Ordering::Relaxed);
+        let arguments = decoder.argument_memory();
+        seen.input_memory.store(decoder.memory() - arguments, Ordering::Relaxed);
+        seen.argument_memory.store(arguments, Ordering::Relaxed);
         seen.unsent.store(out.pending(), Ordering::Relaxed);
         seen.output_memory.store(out.memory(), Ordering::Relaxed);
     }
@@ -229,6 +253,10 @@ impl Client {
         marks.set(Marks::DIRTY, self.watching.as_ref().is_some_and(|watching| watching.is_dirty()));
         marks.set(Marks::BLOCKED, self.held || self.waiting.is_some());
         marks.set(Marks::CLOSING, self.closing);
+        marks.set(Marks::MONITORS, self.monitors);
+        let tracking = self.tracking();
+        marks.set(Marks::TRACKS, tracking.contains(Modes::ON));
+        marks.set(Marks::TRACKS_ALL, tracking.contains(Modes::BCAST));
         marks
     }
 }

@@ -14,14 +14,14 @@
 
 use std::collections::BTreeMap;
 use std::os::fd::RawFd;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 
 use bitflags::bitflags;
 use crossbeam_utils::CachePadded;
 
 use super::{Client, NO_COMMAND};
 use crate::command::state::unix_ms;
-use crate::sync::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use crate::sync::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
 bitflags! {
     /// States of a client that others see.
@@ -43,6 +43,12 @@ bitflags! {
         const LISTENS = 1 << 6;
         /// Something that it watches has changed.
         const DIRTY = 1 << 7;
+        /// It has said MONITOR.
+        const MONITORS = 1 << 8;
+        /// It has said `CLIENT TRACKING ON`.
+        const TRACKS = 1 << 9;
+        /// It has said `CLIENT TRACKING ON BCAST`.
+        const TRACKS_ALL = 1 << 10;
     }
 }
 
@@ -95,8 +101,14 @@ pub struct Seen {
     pub input_memory: AtomicUsize,
     /// Bytes of replies that the socket did not take yet.
     pub unsent: AtomicUsize,
+    /// Bytes of large arguments that have buffers of their own, and of commands that have not run.
+    pub argument_memory: AtomicUsize,
     /// Bytes allocated for replies.
     pub output_memory: AtomicUsize,
+    /// Bytes of messages that wait behind the replies; published by its worker.
+    pub mail_memory: AtomicUsize,
+    /// Bytes of the names that it watches and listens to.
+    pub name_memory: AtomicUsize,
 }
 
 /// The part of a client that other connections look at and act on.
@@ -112,9 +124,12 @@ pub struct Shared {
     pub joined_ms: u64,
     /// What its task publishes, on cache lines of its own.
     pub seen: CachePadded<Seen>,
+    home: OnceLock<(usize, usize)>,
     names: Mutex<Names>,
     socket: Mutex<Option<RawFd>>,
     killed: AtomicBool,
+    /// What of it is in the sum of all clients' memory.
+    pub(super) counted: AtomicUsize,
 }
 
 impl Shared {
@@ -132,7 +147,10 @@ impl Shared {
             unparsed: AtomicUsize::new(0),
             input_memory: AtomicUsize::new(0),
             unsent: AtomicUsize::new(0),
+            argument_memory: AtomicUsize::new(0),
             output_memory: AtomicUsize::new(0),
+            mail_memory: AtomicUsize::new(0),
+            name_memory: AtomicUsize::new(0),
         };
         Shared {
             id,
@@ -140,15 +158,28 @@ impl Shared {
             laddr,
             joined_ms,
             seen: CachePadded::new(seen),
+            home: OnceLock::new(),
             names: Mutex::default(),
             socket: Mutex::new(None),
             killed: AtomicBool::new(false),
+            counted: AtomicUsize::new(0),
         }
     }
 
     /// Its names, to read or to change.
     pub fn names(&self) -> MutexGuard<'_, Names> {
         self.names.lock().expect("no panic under this lock")
+    }
+
+    /// Its worker and its seat there, once it is served.
+    pub fn home(&self) -> Option<(usize, usize)> {
+        self.home.get().copied()
+    }
+
+    /// Notes where the client is served. It is so at one place for its whole life.
+    pub fn settle(&self, worker: usize, seat: usize) {
+        // Its task is the only caller, and calls once.
+        let _ = self.home.set((worker, seat));
     }
 
     /// The states that its task published last.
@@ -208,6 +239,10 @@ fn shut_down(fd: RawFd) {
 pub struct Clients {
     next_id: AtomicU64,
     all: Mutex<BTreeMap<u64, Arc<Shared>>>,
+    /// Bytes that all take together, while that is limited: see [`Clients::mind_memory`].
+    pub(super) memory: CachePadded<AtomicI64>,
+    pub(super) evicting: Mutex<()>,
+    pub(super) evicted: AtomicU64,
 }
 
 impl Clients {
@@ -228,6 +263,7 @@ impl Clients {
         let left = self.all().remove(&id);
         if let Some(shared) = left {
             shared.detach();
+            self.forget_memory(&shared);
         }
     }
 

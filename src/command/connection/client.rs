@@ -5,7 +5,7 @@ use crate::command::blocking::End;
 use crate::command::pause::Mode;
 use crate::command::state::unix_ms;
 use crate::command::table::{Categories, Command, Flags};
-use crate::command::{Ctx, container, error};
+use crate::command::{Ctx, container, error, tracking};
 use crate::protocol::args::{eq_ignore_case, parse_i64};
 
 const C: Categories = Categories::CONNECTION;
@@ -26,8 +26,9 @@ const fn line(
 
 #[rustfmt::skip]
 pub(super) const COMMANDS: &[Command] = &[
+    line("client|caching", 3, OWN, tracking::caching, ["6.0.0", "Says whether what the next command reads is remembered.", "O(1)", "<YES | NO>"]),
     line("client|getname", 2, OWN, get_name, ["2.6.9", "Returns the connection's name.", "O(1)", ""]),
-    line("client|getredir", 2, OWN, get_redirection, ["6.0.0", "Returns the client that invalidations are sent to.", "O(1)", ""]),
+    line("client|getredir", 2, OWN, tracking::get_redirection, ["6.0.0", "Returns the client that invalidations are sent to.", "O(1)", ""]),
     line("client|help", 2, ANY_TIME, help, ["5.0.0", "Explains the subcommands.", "O(1)", ""]),
     line("client|id", 2, OWN, id, ["5.0.0", "Returns the connection's number.", "O(1)", ""]),
     line("client|info", 2, OWN, list::info, ["6.2.0", "Describes the connection.", "O(1)", ""]),
@@ -39,11 +40,15 @@ pub(super) const COMMANDS: &[Command] = &[
     line("client|reply", 3, OWN, replies, ["3.2.0", "Says whether the connection wants replies.", "O(1)", "<ON | OFF | SKIP>"]),
     line("client|setinfo", 4, OWN, set_info, ["7.2.0", "Names the library that the client uses.", "O(1)", "<LIB-NAME libname | LIB-VER libver>"]),
     line("client|setname", 3, OWN, hello::set_name, ["2.6.9", "Names the connection.", "O(1)", "connection-name"]),
+    line("client|tracking", -3, OWN.union(Flags::SECTION), tracking::track, ["6.0.0", "Asks to be told when what the connection has read changes.", "O(1). Some options may introduce additional complexity.", "<ON | OFF> [REDIRECT client-id] [PREFIX prefix [PREFIX prefix ...]] [BCAST] [OPTIN] [OPTOUT] [NOLOOP]"]).works_on(tracking::footprint),
+    line("client|trackinginfo", 2, OWN, tracking::info, ["6.2.0", "Describes how the connection asked to be told of changes.", "O(1)", ""]),
     line("client|unblock", -3, ADMIN, unblock, ["5.0.0", "Ends the wait of another connection's command.", "O(log N) where N is the number of connections", "client-id [TIMEOUT | ERROR]"]),
     line("client|unpause", 2, ADMIN, unpause, ["6.2.0", "Ends CLIENT PAUSE.", "O(N) where N is the number of commands that wait", ""]),
 ];
 
 const HELP: &[&str] = &[
+    "CACHING (YES|NO)",
+    "    Remember, or do not, what this connection's next command reads.",
     "GETNAME",
     "    Show this connection's name.",
     "GETREDIR",
@@ -92,6 +97,11 @@ const HELP: &[&str] = &[
     "      Its version",
     "SETNAME <name>",
     "    Name this connection.",
+    "TRACKING (ON|OFF) [REDIRECT <id>] [BCAST] [PREFIX <prefix> [...]]",
+    "         [OPTIN] [OPTOUT] [NOLOOP]",
+    "    Tell this connection, or another, when what it has read changes.",
+    "TRACKINGINFO",
+    "    Describe how this connection is told of changes.",
     "UNBLOCK <client-id> [TIMEOUT|ERROR]",
     "    End the wait of that connection's command.",
     "UNPAUSE",
@@ -143,11 +153,6 @@ fn no_touch(ctx: &mut Ctx<'_>) {
     if let Some(on) = on_or_off(ctx) {
         ctx.client.no_touch = on;
     }
-}
-
-/// No client is the destination of another's invalidations: -1 means that this one tracks nothing.
-fn get_redirection(ctx: &mut Ctx<'_>) {
-    ctx.reply.int(-1);
 }
 
 /// CLIENT UNBLOCK. A command that CLIENT PAUSE holds back is no blocked one.

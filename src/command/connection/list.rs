@@ -4,7 +4,7 @@ use std::io::Write;
 use std::sync::Arc;
 
 use super::hello::DEFAULT_USER;
-use crate::command::client::{Client, Kind, Marks, Shared};
+use crate::command::client::{Kind, Marks, Parts, Shared};
 use crate::command::state::unix_ms;
 use crate::command::table::registry;
 use crate::command::{Ctx, error};
@@ -105,10 +105,13 @@ fn append_activity(text: &mut Vec<u8>, client: &Shared, now: u64) {
 }
 
 fn flags(marks: Marks) -> String {
-    const LETTERS: [(Marks, char); 7] = [
+    const LETTERS: [(Marks, char); 10] = [
+        (Marks::MONITORS, 'O'),
         (Marks::LISTENS, 'P'),
         (Marks::MULTI, 'x'),
         (Marks::BLOCKED, 'b'),
+        (Marks::TRACKS, 't'),
+        (Marks::TRACKS_ALL, 'B'),
         (Marks::DIRTY, 'd'),
         (Marks::CLOSING, 'c'),
         (Marks::NO_EVICT, 'e'),
@@ -120,21 +123,18 @@ fn flags(marks: Marks) -> String {
 }
 
 fn append_memory(text: &mut Vec<u8>, client: &Shared) {
-    let seen = &client.seen;
-    let input = seen.input_memory.load(Ordering::Relaxed);
-    let unparsed = seen.unparsed.load(Ordering::Relaxed).min(input);
-    let (unsent, output) = (seen.unsent.load(Ordering::Relaxed), seen.output_memory.load(Ordering::Relaxed));
-    let queued = match client.marks().contains(Marks::MULTI) {
-        true => seen.queued_memory.load(Ordering::Relaxed),
-        false => 0,
-    };
-    let total = input + output + queued + size_of::<Client>() + size_of::<Shared>();
+    let parts = client.parts();
+    let Parts { unparsed, input, arguments, queued, output, unsent, .. } = parts;
     let events = if unsent == 0 { "r" } else { "rw" };
     let _ = write!(
         text,
-        " qbuf={unparsed} qbuf-free={} argv-mem=0 multi-mem={queued} rbs={output} rbp={unsent} obl={unsent} oll=0 omem=0 \
-         tot-mem={total} events={events}",
-        input - unparsed
+        " qbuf={unparsed} qbuf-free={} argv-mem={arguments} multi-mem={queued} rbs={output} rbp={unsent} obl={} oll={} \
+         omem={} tot-mem={} events={events}",
+        input - unparsed,
+        parts.reply_buffer(),
+        parts.reply_blocks(),
+        parts.reply_list(),
+        parts.total(),
     );
 }
 

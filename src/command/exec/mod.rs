@@ -18,18 +18,23 @@
 //! [`transaction`](super::transaction).
 
 mod ahead;
+mod memory;
 mod run;
+mod unplain;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::blocking;
 use super::client::Client;
+use super::diagnosis::{Seen, Source};
 use super::footprint::Footprint;
+use super::nested::Call;
+use super::room::Room;
 use super::script;
 use super::state::{Server, unix_ms};
 use super::table::{Command, Flags, registry};
-use super::transaction::{self, Admission};
-use super::{container, error, pubsub};
+use super::ticks::ticks;
+use super::{container, error};
 use crate::keyspace::Access;
 use crate::keyspace::bucket::Bucket;
 use crate::keyspace::entry::Entry;
@@ -64,6 +69,7 @@ pub struct Worker {
     offloads: bool,
     window: Vec<Prepared>,
     snapshot: Snapshot,
+    room: Room,
 }
 
 /// How far a batch came.
@@ -75,6 +81,9 @@ pub enum Progress {
     Closed(usize, Closed),
     /// The command at this place must wait until CLIENT PAUSE is over.
     Paused(usize),
+    /// The command at this place must wait until there is memory for it, or until what was unlinked is freed:
+    /// [`Worker::make_room`] says when.
+    Memory(usize),
     /// The command at this place waits for data: `client.waiting`. When that is over, [`Worker::finish_wait`] answers
     /// it, and the next one is to run.
     Blocked(usize),
@@ -87,10 +96,14 @@ pub enum Progress {
 /// Of the commands without keys, those that close something all the same.
 const KEYLESS_SECTIONS: Flags = Flags::CLOSES_ALL.union(Flags::STABLE).union(Flags::SECTION);
 
+/// Commands that may make memory short, or leave much of it to be freed.
+const MINDS_MEMORY: Flags = Flags::WRITE.union(Flags::DENYOOM);
+
 /// Why a command cannot run now.
 enum Wait {
     Closed(Closed),
     Paused,
+    Memory,
     Blocked,
     Offload,
 }
@@ -150,7 +163,13 @@ struct Place {
 impl Worker {
     /// The worker that announces in `lane`.
     pub fn new(lane: usize) -> Worker {
-        Worker { lane, offloads: true, window: Vec::with_capacity(WINDOW), snapshot: Snapshot::default() }
+        Worker {
+            lane,
+            offloads: true,
+            window: Vec::with_capacity(WINDOW),
+            snapshot: Snapshot::default(),
+            room: Room::default(),
+        }
     }
 
     /// A worker of the pool that runs scripts.
@@ -168,8 +187,8 @@ impl Worker {
     ) -> Alone {
         let guard = pin();
         collect_if_due(&guard);
-        let run = Run::new(server, &guard, self.lane);
-        run.look_at_memory();
+        let mut run = Run::new(server, &guard, self.lane);
+        run.bounded = self.room.begin(server.config.live().maxmemory());
         let mark = out.checkpoint();
         let table = server.keyspace.db(client.db).table(&guard);
         let prepared = Prepared::new(server, args);
@@ -180,6 +199,7 @@ impl Worker {
             Ok(Ok(())) | Ok(Err(Wait::Offload | Wait::Blocked)) => Alone::Done,
             Ok(Err(Wait::Closed(closed))) => return Alone::Closed(closed),
             Ok(Err(Wait::Paused)) => return Alone::Paused,
+            Ok(Err(Wait::Memory)) => return Alone::Memory,
             Err(_) => {
                 run.abandon(client, args, mark, out);
                 client.closing = true;
@@ -187,7 +207,8 @@ impl Worker {
             }
         };
         run.counters.processed(1);
-        client.publish(run.now);
+        client.publish(run.now.get());
+        server.tracking.flush_broadcast();
         ended
     }
 
@@ -210,11 +231,12 @@ impl Worker {
     ) -> Progress {
         let guard = pin();
         collect_if_due(&guard);
-        let run = Run::new(server, &guard, self.lane);
+        let mut run = Run::new(server, &guard, self.lane);
+        run.bounded = self.room.begin(server.config.live().maxmemory());
         let mut place = Place { at: from, mark: out.checkpoint() };
         let result =
             catch_unwind(AssertUnwindSafe(|| self.run_batch(&run, client, decoder, &mut place, out)));
-        run.time(UNTIMED);
+        run.end_group(client, decoder, place.at);
         run.counters.processed(place.at - from);
         let progress = result.unwrap_or_else(|_| {
             run.abandon(client, decoder.args(place.at), place.mark, out);
@@ -222,7 +244,8 @@ impl Worker {
             Progress::Done
         });
         client.held = matches!(progress, Progress::Paused(_));
-        client.publish(run.now);
+        client.publish(run.now.get());
+        server.tracking.flush_broadcast();
         progress
     }
 
@@ -235,11 +258,12 @@ impl Worker {
         out: &mut Output,
     ) -> Progress {
         while place.at < decoder.batch_len() && !client.ends() {
+            run.end_group(client, decoder, place.at);
             let first = place.at;
             let end = (first + WINDOW).min(decoder.batch_len());
             let table = run.server.keyspace.db(client.db).table(run.guard);
             self.prepare(run, table, decoder, first..end);
-            run.look_at_memory();
+            self.look_at_memory(run);
             while place.at < end && !client.ends() {
                 let prepared = self.window[place.at - first];
                 let outcome = if client.is_plain() {
@@ -251,8 +275,12 @@ impl Worker {
                     Ok(()) => {}
                     Err(Wait::Closed(closed)) => return Progress::Closed(place.at, closed),
                     Err(Wait::Paused) => return Progress::Paused(place.at),
+                    Err(Wait::Memory) => return Progress::Memory(place.at),
                     Err(Wait::Blocked) => return Progress::Blocked(place.at),
                     Err(Wait::Offload) => return Progress::Offload(place.at),
+                }
+                if run.late.get().is_some() {
+                    run.name_late(client, decoder, place.at);
                 }
                 *place = Place { at: place.at + 1, mark: out.checkpoint() };
                 if out.pending() >= REPLIES_PENDING {
@@ -283,12 +311,20 @@ impl Worker {
         if self.window.len() == 1 {
             return;
         }
+        // Of commands on one key in a row only the first is looked up; the others find what it found.
+        let mut hash = None;
         for prepared in self.window.iter_mut().filter(|p| p.key_at != 0) {
-            prepared.bucket = Some(table.prefetch_bucket(prepared.hash, run.guard));
+            if hash != Some(prepared.hash) {
+                hash = Some(prepared.hash);
+                prepared.bucket = Some(table.prefetch_bucket(prepared.hash, run.guard));
+            }
         }
-        for prepared in &mut self.window {
-            prepared.entry =
-                prepared.bucket.and_then(|bucket| Table::prefetch_entry(bucket, prepared.hash, run.guard));
+        let mut entry = None;
+        for prepared in self.window.iter_mut().filter(|p| p.key_at != 0) {
+            if let Some(bucket) = prepared.bucket {
+                entry = Table::prefetch_entry(bucket, prepared.hash, run.guard);
+            }
+            prepared.entry = entry;
         }
         let mut large = false;
         for prepared in &self.window {
@@ -306,73 +342,24 @@ impl Worker {
 
     // -- running ------------------------------------------------------------------------------------------------
 
-    /// A command of a client that has said `CLIENT REPLY OFF` or `SKIP`, or MULTI, or listens to channels.
-    #[cold]
-    fn run_unplain(
+    /// Runs a command, and counts it and its time.
+    #[inline]
+    fn run_counted(
         &mut self,
         run: &Run<'_>,
         table: &Table,
         client: &mut Client,
         args: Args<'_>,
-        prepared: Prepared,
+        (prepared, (id, command)): (Prepared, (usize, &'static Command)),
         out: &mut Output,
     ) -> Result<(), Wait> {
-        let muted = !client.replies.on();
-        client.replies.begin();
-        let mark = out.checkpoint();
-        let listens = client.subscriptions.is_some() && !client.resp3;
-        if let Some((id, command)) = prepared.command
-            && listens
-            && !pubsub::is_allowed_while_listening(command)
-        {
-            Reply::new(out, false).error(&pubsub::refusal(command));
-            run.count_refusal(Some(id), out);
-        } else if client.multi.is_some() {
-            self.run_in_multi(run, table, client, args, prepared, out)?;
-        } else {
-            self.run_any(run, table, client, args, prepared, out)?;
-        }
-        // What a client listens to is pushed, and no reply.
-        let pushes = prepared.command.is_some_and(|(_, known)| pubsub::answers_by_pushing(known, args));
-        if muted && client.replies.end() && !pushes {
-            out.rollback(mark);
-        }
-        Ok(())
-    }
-
-    /// A command of a client that has said MULTI: it is queued, refused, or one of the few that run at once.
-    fn run_in_multi(
-        &mut self,
-        run: &Run<'_>,
-        table: &Table,
-        client: &mut Client,
-        args: Args<'_>,
-        prepared: Prepared,
-        out: &mut Output,
-    ) -> Result<(), Wait> {
-        let Some((id, command)) = prepared.command else {
-            transaction::abort(client);
-            answer_unknown(client, args, out);
-            run.count_refusal(None, out);
-            return Ok(());
-        };
-        client.last_command = id as u16;
-        let admission = transaction::admit(run.server, client, command, args, run.out_of_memory.get());
-        if let Admission::Refused(text) = admission {
-            Reply::new(out, client.resp3).error(&text);
-            run.count_refusal(Some(id), out);
-            return Ok(());
-        }
-        if run.paused(client, command, args) {
-            return Err(Wait::Paused);
-        }
-        if admission == Admission::Queued {
-            transaction::queue(run.server, client, (id, command), args, out);
-            return Ok(());
-        }
         run.time(id);
+        let mark = out.checkpoint();
         self.run_known(run, table, client, args, (prepared, command), out)?;
         run.count(Some(id), out);
+        if !run.passes(command, args) {
+            run.look_back(client, &Call { id, command, args }, out.since(mark));
+        }
         Ok(())
     }
 
@@ -411,7 +398,9 @@ impl Worker {
             run.count_refusal(Some(id), out);
             return Ok(());
         }
-        if run.out_of_memory.get() && command.flags.contains(Flags::DENYOOM) {
+        if command.flags.intersects(MINDS_MEMORY)
+            && self.is_short(run, client, command.flags.contains(Flags::DENYOOM))?
+        {
             Reply::new(out, client.resp3).error(error::OUT_OF_MEMORY);
             run.count_refusal(Some(id), out);
             return Ok(());
@@ -421,15 +410,12 @@ impl Worker {
         }
         if self.offloads
             && command.flags.contains(Flags::RUNS_SCRIPT)
-            && client.is_plain()
+            && client.may_be_lent()
             && script::is_long(run.server, command, args)
         {
             return Err(Wait::Offload);
         }
-        run.time(id);
-        self.run_known(run, table, client, args, (prepared, command), out)?;
-        run.count(Some(id), out);
-        Ok(())
+        self.run_counted(run, table, client, args, (prepared, (id, command)), out)
     }
 
     #[inline(always)]
@@ -499,6 +485,7 @@ impl Worker {
                 std::hint::spin_loop();
                 continue;
             }
+            run.look_at_clock();
             let (_, waits) = run.call(client, args, command, Entrance::open(Access::Reading), out);
             if waits.is_none() && gate.unchanged(&self.snapshot) {
                 return true;
@@ -521,6 +508,7 @@ impl Worker {
         out: &mut Output,
     ) -> Result<Ran, Wait> {
         let section = blocking::close(run.server, self.lane, footprint)?;
+        run.look_at_clock();
         if run.paused(client, command, args) {
             return Err(Wait::Paused);
         }
@@ -534,12 +522,17 @@ impl Worker {
     #[cold]
     pub fn finish_wait(&mut self, server: &Server, client: &mut Client, out: &mut Output) {
         let Some(waiter) = client.waiting.take() else { return };
-        let (mark, id) = (out.checkpoint(), waiter.call().id);
+        let (mark, call) = (out.checkpoint(), waiter.call());
+        let id = call.id;
         let muted = !client.replies.on();
         waiter.answer(client, out);
+        let ticks = ticks().saturating_sub(waiter.began);
         let counters = server.stats.lane(self.lane);
         counters.called(id);
+        counters.took(id, ticks, server.config.live().latency_tracking());
         counters.processed(1);
+        let (source, bytes) = (Source::Client(client), out.since(mark) as u64);
+        server.diagnosis.judge(&server.config, &Seen { source, db: client.db, call: &call, ticks, bytes });
         if out.has_error() {
             counters.failed(id, out.take_error().unwrap_or_default());
         }
@@ -559,7 +552,8 @@ impl Prepared {
     #[inline]
     fn again(&self, server: &Server, name: &[u8], args: Args<'_>) -> Option<Prepared> {
         let (_, command) = self.command?;
-        if command.only_key == 0 || !same(args.get(0)?, name) {
+        // A command of a container has its own name before its key, and the container's in front: that is not enough.
+        if command.only_key != 1 || !same(args.get(0)?, name) {
             return None;
         }
         let hash = server.keyspace.hasher.hash(args.get(command.only_key)?);

@@ -5,21 +5,28 @@ use std::cell::Cell;
 use super::{ABANDONED, CLOSED_SPINS, Prepared, Ran, Single, UNTIMED, Wait};
 use crate::command::blocking::{self, Block, Served};
 use crate::command::client::{Client, NO_COMMAND};
+use crate::command::diagnosis::{Attention, Seen, Source};
 use crate::command::nested::{Call, Caller};
 use crate::command::state::{Server, unix_ms};
 use crate::command::table::{Command, registry};
 use crate::command::ticks::ticks;
 use crate::command::{Ctx, connection, container, stats, transaction};
+use crate::keyspace::evict::Ground;
 use crate::keyspace::gate::{Closed, Observers, Section};
 use crate::keyspace::observe::Trace;
 use crate::keyspace::table::Table;
 use crate::keyspace::{Access, Key, Space};
+use crate::limits::GARBAGE;
 use crate::log_warning;
 use crate::memory;
 use crate::protocol::args::Args;
+use crate::protocol::decoder::Decoder;
 use crate::protocol::reply::{Mark, Output, Reply};
 use crate::sync::epoch::Guard;
 use crate::value::same::same;
+
+/// Bytes that one run may unlink: nothing of it can be freed before the run has ended.
+const GARBAGE_PER_RUN: i64 = (GARBAGE / 16) as i64;
 
 /// How a command that ran by itself ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -30,6 +37,8 @@ pub enum Alone {
     Closed(Closed),
     /// It must wait until CLIENT PAUSE is over.
     Paused,
+    /// It must wait until there is memory for it.
+    Memory,
 }
 
 /// What a call finds around it.
@@ -69,13 +78,20 @@ impl<'a> Entrance<'a> {
 pub(super) struct Run<'a> {
     pub(super) server: &'a Server,
     pub(super) guard: &'a Guard,
-    pub(super) now: u64,
+    /// Unix time in milliseconds, of the batch's begin or of the last look.
+    pub(super) now: Cell<u64>,
     pub(super) lane: usize,
     pub(super) counters: &'a stats::Lane,
     /// The command whose time is being taken, and the tick at which the first of its calls in a row began.
     pub(super) timed: Cell<(usize, u64)>,
-    /// More memory is in use than `maxmemory` allows.
-    pub(super) out_of_memory: Cell<bool>,
+    /// The command of a group of calls that took long together, and how long.
+    pub(super) late: Cell<Option<(usize, u64)>>,
+    /// Why every call is looked at, if it is.
+    attention: Cell<Attention>,
+    /// There is a `maxmemory`.
+    pub(super) bounded: bool,
+    /// What this thread may have unlinked before the run ends, so that it can be freed.
+    pub(super) most_garbage: i64,
 }
 
 impl<'a> Run<'a> {
@@ -84,11 +100,14 @@ impl<'a> Run<'a> {
         Run {
             server,
             guard,
-            now: unix_ms(),
+            now: Cell::new(unix_ms()),
             lane,
             counters: server.stats.lane(lane),
             timed: Cell::new((UNTIMED, 0)),
-            out_of_memory: Cell::default(),
+            late: Cell::default(),
+            attention: Cell::new(server.diagnosis.attention()),
+            bounded: false,
+            most_garbage: memory::garbage_of_this_thread() + GARBAGE_PER_RUN,
         }
     }
 }
@@ -108,41 +127,102 @@ impl Run<'_> {
         log_warning!("The command '{name}' panicked and was abandoned; its client is disconnected");
     }
 
-    /// Looks whether `maxmemory` is exceeded: once per window, because the sum over all threads is not free.
-    #[inline]
-    pub(super) fn look_at_memory(&self) {
-        let most = self.server.config.live().maxmemory();
-        self.out_of_memory.set(most != 0 && memory::used() > most);
+    /// Where eviction happens.
+    pub(super) fn ground(&self) -> Ground<'_> {
+        Ground { keyspace: &self.server.keyspace, lane: self.lane, guard: self.guard, now: self.now.get() }
     }
 
-    /// Takes the time of calls of command `id` from here on. The counter costs a fifth of a short command, so calls of
-    /// one command in a row are timed together: their sum is exact all the same.
+    /// Takes the time of calls of command `id` from here on. The counter costs a fifth of a short command, so brief
+    /// calls of one command in a row are timed together: their sum is exact all the same.
     #[inline]
     pub(super) fn time(&self, id: usize) {
         let (timed, since) = self.timed.get();
         if timed == id {
             return;
         }
-        let now = ticks();
+        // Behind a call that was timed alone the next begins where that ended.
+        let now = if timed == UNTIMED && since != 0 { since } else { ticks() };
         if timed != UNTIMED {
-            let tracking = self.server.config.live().latency_tracking();
-            self.counters.took(timed, now.saturating_sub(since), tracking);
+            self.add_time(timed, now.saturating_sub(since));
         }
         self.timed.set((id, now));
+    }
+
+    #[inline]
+    fn add_time(&self, id: usize, took: u64) {
+        self.counters.took(id, took, self.server.config.live().latency_tracking());
+        if self.server.diagnosis.is_long(took) {
+            self.late.set(Some((id, took)));
+        }
+    }
+
+    /// Whether the call that has just run needs no look of its own.
+    #[inline]
+    pub(super) fn passes(&self, command: &Command, args: Args<'_>) -> bool {
+        command.is_brief(args.len()) && self.attention.get().is_empty()
+    }
+
+    /// Takes the time of the call that has just run, and looks whether anybody wants to know of it.
+    pub(super) fn look_back(&self, client: &Client, call: &Call<'_>, replied: usize) {
+        let (now, diagnosis) = (ticks(), &self.server.diagnosis);
+        let took = now.saturating_sub(self.timed.get().1);
+        self.counters.took(call.id, took, self.server.config.live().latency_tracking());
+        self.timed.set((UNTIMED, now));
+        let attention = diagnosis.attention();
+        self.attention.set(attention);
+        if !attention.is_empty() || diagnosis.is_long(took) {
+            let asked: usize = call.args.iter().map(<[u8]>::len).sum();
+            let (source, bytes) = (Source::Client(client), (asked + replied) as u64);
+            diagnosis.attend(self.server, &Seen { source, db: client.db, call, ticks: took, bytes });
+        }
+    }
+
+    /// Ends a group of calls that are timed together in front of the command at `at`.
+    pub(super) fn end_group(&self, client: &Client, decoder: &Decoder, at: usize) {
+        let (timed, since) = self.timed.get();
+        if timed != UNTIMED {
+            let now = ticks();
+            self.add_time(timed, now.saturating_sub(since));
+            self.timed.set((UNTIMED, now));
+        }
+        if self.late.get().is_some() {
+            self.name_late(client, decoder, at);
+        }
+    }
+
+    /// Names the last of a group of calls that took long together: the one in front of the command at `at`.
+    #[cold]
+    pub(super) fn name_late(&self, client: &Client, decoder: &Decoder, at: usize) {
+        let Some((late, took)) = self.late.take() else { return };
+        let Some(args) = at.checked_sub(1).map(|last| decoder.args(last)) else { return };
+        let known = registry().resolve(args).filter(|(id, _)| *id == late);
+        if let Some((id, command)) = known {
+            let (source, call) = (Source::Client(client), Call { id, command, args });
+            let seen = Seen { source, db: client.db, call: &call, ticks: took, bytes: 0 };
+            self.server.diagnosis.judge(&self.server.config, &seen);
+        }
+    }
+
+    /// Looks at the clock. A command that sees several keys must not see some of them as they were after a deadline and
+    /// others as they were before it, so it takes the time when nothing can change any more: a thread that was held up
+    /// since its batch began might otherwise find a key alive that others have seen end.
+    #[inline]
+    pub(super) fn look_at_clock(&self) {
+        self.now.set(unix_ms());
     }
 
     /// Whether a pause holds the command back.
     #[inline]
     pub(super) fn holds(&self, command: &Command) -> bool {
-        self.server.pause.holds(command.flags, self.now)
+        self.server.pause.holds(command.flags, self.now.get())
     }
 
     /// [`Run::holds`], where the command may be an EXEC that is as good as what its client has queued, or a script that
     /// is as good as what it declares.
     pub(super) fn paused(&self, client: &Client, command: &Command, args: Args<'_>) -> bool {
         let pause = &self.server.pause;
-        pause.active(self.now)
-            && pause.holds(transaction::effective_flags(self.server, client, command, args), self.now)
+        pause.active(self.now.get())
+            && pause.holds(transaction::effective_flags(self.server, client, command, args), self.now.get())
     }
 
     /// The call's key, with the entry that the batch found if it is still the key's.
@@ -230,13 +310,36 @@ impl Run<'_> {
         key: (usize, Key<'_>),
         out: &mut Output,
     ) -> Result<Single, Closed> {
-        let gate = &self.server.keyspace.gate;
+        let read = self.read_once(client, args, command, key, out);
+        if read.is_ok() { read } else { self.read_again(client, args, command, key, out) }
+    }
+
+    #[inline(always)]
+    fn read_once(
+        &self,
+        client: &mut Client,
+        args: Args<'_>,
+        command: &'static Command,
+        key: (usize, Key<'_>),
+        out: &mut Output,
+    ) -> Result<Single, Closed> {
         let mark = out.checkpoint();
-        spin(|| {
-            let (_, waits) = self.call(client, args, command, Entrance::key(Access::Reading, key), out);
-            let checked = gate.check(key.1.stripe()).inspect_err(|_| out.rollback(mark));
-            checked.map(|()| Single::waiting(waits.is_some()))
-        })
+        let (_, waits) = self.call(client, args, command, Entrance::key(Access::Reading, key), out);
+        let checked = self.server.keyspace.gate.check(key.1.stripe());
+        checked.inspect_err(|_| out.rollback(mark)).map(|()| Single::waiting(waits.is_some()))
+    }
+
+    /// Apart from the first try, so that this is not in the way of what nearly all reads do.
+    #[cold]
+    fn read_again(
+        &self,
+        client: &mut Client,
+        args: Args<'_>,
+        command: &'static Command,
+        key: (usize, Key<'_>),
+        out: &mut Output,
+    ) -> Result<Single, Closed> {
+        spin(|| self.read_once(client, args, command, key, out))
     }
 
     /// Runs the handler: whether it strayed, and what it waits for.
@@ -250,7 +353,8 @@ impl Run<'_> {
         out: &mut Output,
     ) -> (bool, Option<Box<Block>>) {
         let Entrance { access, section, trace, first_key } = entrance;
-        let space = Space::new(&self.server.keyspace, client.db, self.guard, self.lane, self.now, access);
+        let space =
+            Space::new(&self.server.keyspace, client.db, self.guard, self.lane, self.now.get(), access);
         let resp3 = client.resp3;
         // TOUCH is there to move the clock, whatever its client said.
         let space = space.touching(!client.no_touch || command.name == "touch").traced(trace);
@@ -289,7 +393,13 @@ impl Run<'_> {
     #[cold]
     fn wait(&self, client: &mut Client, args: Args<'_>, command: &'static Command, block: Block) -> Wait {
         let id = usize::from(client.last_command);
-        blocking::wait(self.server, client, &Call { id, command, args }, block);
+        let call = Call { id, command, args };
+        blocking::wait(self.server, client, &call, block);
+        if self.server.diagnosis.attention().contains(Attention::MONITORED) {
+            let source = Source::Client(client);
+            let seen = Seen { source, db: client.db, call: &call, ticks: 0, bytes: 0 };
+            self.server.diagnosis.show_waiting(self.server, &seen);
+        }
         Wait::Blocked
     }
 
@@ -311,7 +421,7 @@ impl Run<'_> {
             return Ran::Waits;
         }
         if section.trace().has_changed() {
-            let (server, guard, lane, now) = (self.server, self.guard, self.lane, self.now);
+            let (server, guard, lane, now) = (self.server, self.guard, self.lane, self.now.get());
             blocking::serve(&Served { server, guard, section, lane, now });
         }
         Ran::Whole

@@ -110,9 +110,7 @@ pub(super) trait Options: Sized {
                 (block, at) = (Some(found), found.end());
             } else {
                 let used = self.option(ctx, at)?;
-                at += used.ok_or_else(|| {
-                    format!("ERR unknown argument: {}", String::from_utf8_lossy(ctx.arg(at)))
-                })?;
+                at += used.ok_or_else(|| format!("ERR unknown argument: {}", error::c_text(ctx.arg(at))))?;
             }
         }
         block.ok_or_else(|| "ERR missing FIELDS argument".into())

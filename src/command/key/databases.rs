@@ -40,6 +40,7 @@ fn flush(space: &Space<'_>) {
 
 pub(super) fn flushdb(ctx: &mut Ctx<'_>) {
     if flush_syntax(ctx) {
+        ctx.server.tracking.flushed(ctx.space.keyspace);
         flush(ctx.space);
         ctx.wake_database(ctx.space.db);
         ctx.reply.ok();
@@ -48,6 +49,7 @@ pub(super) fn flushdb(ctx: &mut Ctx<'_>) {
 
 pub(super) fn flushall(ctx: &mut Ctx<'_>) {
     if flush_syntax(ctx) {
+        ctx.server.tracking.flushed(ctx.space.keyspace);
         for db in 0..ctx.space.keyspace.databases() {
             flush(&ctx.space.other(db));
             ctx.wake_database(db);

@@ -1,6 +1,7 @@
 //! MEMORY: where the bytes are.
 
 use crate::command::keys::{KeyFlags, KeySpec};
+use crate::command::server::memory::{Report, percentage};
 use crate::command::table::{Categories, Command, Flags};
 use crate::command::{Ctx, container, error};
 use crate::memory;
@@ -86,28 +87,23 @@ fn check_samples(ctx: &Ctx<'_>) -> Result<(), &'static str> {
 /// One line of STATS.
 enum Line {
     Count(&'static str, u64),
+    Bytes(&'static str, i64),
     Share(&'static str, f64),
     Database(usize, u64),
 }
 
-/// What Redis lists and nothing is allocated for here.
-const UNUSED: [&str; 6] = [
-    "replication.backlog",
-    "clients.slaves",
-    "cluster.links",
-    "aof.buffer",
-    "lua.caches",
-    "functions.caches",
-];
-
 fn stats(ctx: &mut Ctx<'_>) {
-    let lines = stat_lines(ctx);
+    let lines = stat_lines(&report(ctx));
     ctx.reply.map(lines.len());
     for line in lines {
         match line {
             Line::Count(name, count) => {
                 ctx.reply.bulk(name.as_bytes());
                 ctx.reply.int(count as i64);
+            }
+            Line::Bytes(name, bytes) => {
+                ctx.reply.bulk(name.as_bytes());
+                ctx.reply.int(bytes);
             }
             Line::Share(name, share) => {
                 ctx.reply.bulk(name.as_bytes());
@@ -116,6 +112,10 @@ fn stats(ctx: &mut Ctx<'_>) {
             Line::Database(number, overhead) => database(&mut ctx.reply, number, overhead),
         }
     }
+}
+
+fn report(ctx: &Ctx<'_>) -> Report {
+    Report::new(ctx.server, ctx.space.guard(), memory::used())
 }
 
 fn database(reply: &mut Reply<'_>, number: usize, overhead: u64) {
@@ -128,82 +128,129 @@ fn database(reply: &mut Reply<'_>, number: usize, overhead: u64) {
     reply.int(0);
 }
 
-fn stat_lines(ctx: &Ctx<'_>) -> Vec<Line> {
-    let space = ctx.space;
-    let used = memory::used();
-    let dbs = (0..space.keyspace.databases()).map(|db| (db, space.other(db)));
-    let tables: Vec<(usize, u64, u64)> = dbs
-        .map(|(db, space)| (db, space.table().len(), space.table().overhead_bytes()))
-        .filter(|&(_, keys, _)| keys > 0)
-        .collect();
-    let keys: u64 = tables.iter().map(|&(_, keys, _)| keys).sum();
-    let overhead: u64 = tables.iter().map(|&(_, _, overhead)| overhead).sum();
-    let dataset = used.saturating_sub(overhead);
-    let mut lines =
-        vec![Line::Count("total.allocated", used), Line::Count("garbage.bytes", memory::garbage())];
-    lines.extend(UNUSED.map(|name| Line::Count(name, 0)));
-    lines.extend(tables.iter().map(|&(db, _, overhead)| Line::Database(db, overhead)));
+fn stat_lines(report: &Report) -> Vec<Line> {
+    let mut lines = vec![
+        Line::Count("peak.allocated", report.peak),
+        Line::Count("total.allocated", report.used),
+        Line::Count("startup.allocated", report.startup),
+        Line::Count("replication.backlog", 0),
+        Line::Count("clients.slaves", 0),
+        Line::Count("clients.normal", report.clients),
+        Line::Count("cluster.links", 0),
+        Line::Count("aof.buffer", 0),
+        Line::Count("lua.caches", report.scripts.1),
+        Line::Count("functions.caches", report.functions.2),
+        Line::Count("garbage.bytes", report.unlinked),
+    ];
+    lines.extend(report.databases.iter().map(|&(number, _, overhead)| Line::Database(number, overhead)));
     lines.extend([
-        Line::Count("overhead.total", overhead),
-        Line::Count("keys.count", keys),
-        Line::Count("keys.bytes-per-key", used.checked_div(keys).unwrap_or(0)),
-        Line::Count("dataset.bytes", dataset),
-        Line::Share("dataset.percentage", percentage(dataset, used)),
-        Line::Count("allocator.allocated", used),
+        Line::Count("overhead.total", report.overhead()),
+        Line::Count("keys.count", report.keys()),
+        Line::Count("keys.bytes-per-key", report.bytes_per_key()),
+        Line::Count("dataset.bytes", report.dataset()),
+        Line::Share("dataset.percentage", report.dataset_percentage()),
+        Line::Share("peak.percentage", percentage(report.used, report.peak)),
     ]);
-    lines.extend(resident_lines(used));
+    lines.extend(allocator_lines(report));
     lines
 }
 
-fn percentage(part: u64, whole: u64) -> f64 {
-    if whole == 0 { 0.0 } else { part as f64 * 100.0 / whole as f64 }
+/// As in INFO, the allocator has all that the process has.
+fn allocator_lines(report: &Report) -> [Line; 11] {
+    let (ratio, bytes) = (report.fragmentation(), report.fragmentation_bytes());
+    [
+        Line::Count("allocator.allocated", report.used),
+        Line::Count("allocator.active", report.resident),
+        Line::Count("allocator.resident", report.resident),
+        Line::Share("allocator-fragmentation.ratio", ratio),
+        Line::Bytes("allocator-fragmentation.bytes", bytes),
+        Line::Share("allocator-rss.ratio", 1.0),
+        Line::Bytes("allocator-rss.bytes", 0),
+        Line::Share("rss-overhead.ratio", 1.0),
+        Line::Bytes("rss-overhead.bytes", 0),
+        Line::Share("fragmentation", ratio),
+        Line::Bytes("fragmentation.bytes", bytes),
+    ]
 }
 
-/// What the system says, where it says it.
-fn resident_lines(used: u64) -> impl Iterator<Item = Line> {
-    let lines = memory_resident().map(|resident| {
-        [
-            Line::Count("allocator.resident", resident),
-            Line::Share("fragmentation", resident as f64 / used.max(1) as f64),
-            Line::Count("fragmentation.bytes", resident.saturating_sub(used)),
-        ]
-    });
-    lines.into_iter().flatten()
+// -- DOCTOR -----------------------------------------------------------------------------------------------------
+
+/// Bytes below which nothing is worth a diagnosis: fixed costs are most of it.
+const TOO_LITTLE: u64 = 5 << 20;
+/// What is resident beyond what is used, from which on it matters.
+const MUCH_UNUSED: i64 = 10 << 20;
+/// Bytes of a client's buffers on average, from which on somebody does not read.
+const LARGE_CLIENT: u64 = 200 << 10;
+/// Scripts from which on somebody makes new ones all the time.
+const MANY_SCRIPTS: u64 = 1000;
+
+fn doctor(ctx: &mut Ctx<'_>) {
+    let text = diagnosis(&report(ctx), ctx.server.clients.len() as u64);
+    ctx.reply.verbatim(b"txt", text.as_bytes());
 }
 
-/// Resident bytes of the process, from Linux's `/proc`.
-fn memory_resident() -> Option<u64> {
-    let statm = std::fs::read_to_string("/proc/self/statm").ok()?;
-    let pages: u64 = statm.split(' ').nth(1)?.parse().ok()?;
-    // SAFETY: sysconf only reads a constant of the system.
-    let page = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
-    Some(pages * u64::try_from(page).ok()?)
+/// What is wrong, in the doctor's words.
+fn diagnosis(report: &Report, clients: u64) -> String {
+    if report.used < TOO_LITTLE {
+        return "There is too little in memory for a diagnosis.".into();
+    }
+    let complaints = complaints(report, clients);
+    if complaints.is_empty() {
+        return "The memory is in good health.".into();
+    }
+    format!("{} finding(s):\n\n{}", complaints.len(), complaints.join("\n"))
+}
+
+fn complaints(report: &Report, clients: u64) -> Vec<&'static str> {
+    let found = [
+        (
+            report.peak > report.used / 2 * 3,
+            " * Peak: at times more than half as much again was in use. The allocator may keep pages from then, which \
+             the next growth uses; MEMORY PURGE gives them back.",
+        ),
+        (
+            report.fragmentation() > 1.4 && report.fragmentation_bytes() > MUCH_UNUSED,
+            " * Fragmentation: much more is resident than is in use. Values of very different sizes that come and go \
+             do that.",
+        ),
+        (
+            report.unlinked > report.used / 10,
+            " * Unlinked values: a tenth of the memory waits to be freed, because a command or script that began before \
+             still runs, or because much was deleted just now.",
+        ),
+        (
+            report.clients > LARGE_CLIENT * clients,
+            " * Clients: their buffers are large on average. CLIENT LIST shows whose (tot-mem); maxmemory-clients and \
+             client-output-buffer-limit bound them.",
+        ),
+        (
+            report.scripts.0 > MANY_SCRIPTS,
+            " * Scripts: very many are kept. Those whose text differs in a value only should take it as an argument.",
+        ),
+    ];
+    found.into_iter().filter(|(is, _)| *is).map(|(_, text)| text).collect()
 }
 
 // -- the others -------------------------------------------------------------------------------------------------
 
-fn doctor(ctx: &mut Ctx<'_>) {
-    let text = format!(
-        "{} bytes are allocated, of which {} wait until no command can be reading them. Nothing else is diagnosed.",
-        memory::used(),
-        memory::garbage(),
-    );
-    ctx.reply.verbatim(b"txt", text.as_bytes());
-}
-
 fn malloc_stats(ctx: &mut Ctx<'_>) {
-    let text = format!(
-        "allocator: mimalloc\nallocated: {}\nunlinked: {}\nfreeing: {}\n",
-        memory::used(),
-        memory::garbage(),
+    let report = report(ctx);
+    let mut text = format!(
+        "allocated: {}\nunlinked: {}\nfreeing: {} objects\n",
+        report.used,
+        report.unlinked,
         crate::keyspace::reclaim::pending(),
-    );
-    ctx.reply.verbatim(b"txt", text.as_bytes());
+    )
+    .into_bytes();
+    text.extend(memory::allocator_text());
+    ctx.reply.verbatim(b"txt", &text);
 }
 
-/// Moves the epoch on: what nobody reads any more is freed now instead of some commands later.
+/// Moves the epoch on, so that what nobody reads any more is freed now instead of some commands later, and gives free
+/// pages of this worker back to the system.
 fn purge(ctx: &mut Ctx<'_>) {
     ctx.space.guard().flush();
+    memory::purge();
     ctx.reply.ok();
 }
 

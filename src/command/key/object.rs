@@ -2,9 +2,12 @@
 
 use super::kind;
 use crate::command::keys::{KeyFlags, KeySpec};
+use crate::command::state::Server;
 use crate::command::table::{Categories, Command, Flags};
 use crate::command::{Ctx, container};
 use crate::keyspace::Live;
+use crate::keyspace::evict::usage::{self, Tracking};
+use crate::keyspace::evict::{Order, Policy};
 use crate::value::word::View;
 
 const K: Categories = Categories::KEYSPACE;
@@ -17,6 +20,9 @@ const SHARED_REFERENCES: i64 = i32::MAX as i64;
 
 const NO_FREQUENCY: &str = "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note \
     that when switching between policies at runtime LRU and LFU data will take some time to adjust.";
+
+const NO_IDLE_TIME: &str = "ERR An LFU maxmemory policy is selected, idle time not tracked. Please note that when \
+    switching between policies at runtime LRU and LFU data will take some time to adjust.";
 
 pub(super) const COMMANDS: &[Command] = &[
     Command::new("object|encoding", 3, Flags::READONLY, K, KEY, encoding).docs(
@@ -68,25 +74,40 @@ fn encoding(ctx: &mut Ctx<'_>) {
     about(ctx, |ctx, live| ctx.reply.bulk(kind::encoding(live.view()).as_bytes()));
 }
 
-/// The access clock counts seconds, never uses.
+/// The access clock tells how often a key is used, or when it was: the policy says which.
 fn freq(ctx: &mut Ctx<'_>) {
-    about(ctx, |ctx, _| ctx.reply.error(NO_FREQUENCY));
+    let (counts, now) = (ctx.space.tracking == Tracking::Frequency, ctx.space.now);
+    about(ctx, |ctx, live| match counts {
+        true => {
+            let counter = ctx.space.keyspace.usage.decayed(live.entry().clock(), now);
+            ctx.reply.int(usage::steps(counter).into());
+        }
+        false => ctx.reply.error(NO_FREQUENCY),
+    });
 }
 
 fn idletime(ctx: &mut Ctx<'_>) {
-    about(ctx, |ctx, live| {
-        let idle = ctx.space.clock().saturating_sub(live.entry().clock());
-        ctx.reply.int(i64::from(idle));
+    let (counts, now) = (ctx.space.tracking == Tracking::Frequency, ctx.space.now);
+    about(ctx, |ctx, live| match counts {
+        true => ctx.reply.error(NO_IDLE_TIME),
+        false => ctx.reply.int(usage::seconds_since(live.entry().clock(), now) as i64),
     });
 }
 
 fn refcount(ctx: &mut Ctx<'_>) {
-    about(ctx, |ctx, live| ctx.reply.int(references(live.view())));
+    about(ctx, |ctx, live| ctx.reply.int(references(ctx.server, live.view())));
 }
 
-/// How many references to a value Redis would count.
-pub(in crate::command) fn references(view: View<'_>) -> i64 {
-    if matches!(view, View::Int(0..SHARED_INTEGERS)) { SHARED_REFERENCES } else { 1 }
+/// How many references to a value Redis would count. It shares no integers while a policy wants to know of each key when
+/// or how often it is used.
+pub(in crate::command) fn references(server: &Server, view: View<'_>) -> i64 {
+    let live = server.config.live();
+    let shares = live.maxmemory() == 0 || !watches_use(live.maxmemory_policy());
+    if shares && matches!(view, View::Int(0..SHARED_INTEGERS)) { SHARED_REFERENCES } else { 1 }
+}
+
+fn watches_use(policy: u64) -> bool {
+    Policy::numbered(policy).is_some_and(|policy| matches!(policy.order, Order::Idle | Order::Rare))
 }
 
 fn help(ctx: &mut Ctx<'_>) {

@@ -126,8 +126,10 @@ impl<'a> Scan<'a> {
     }
 }
 
-/// A cursor as C's `strtoul` reads it: signs and leading zeros count, blanks do not, and nothing at all is zero.
+/// A cursor as C's `strtoul` reads it: signs and leading zeros count, blanks do not, a zero byte ends the text, and
+/// nothing at all is zero.
 pub(in crate::command) fn parse_cursor(text: &[u8]) -> Option<u64> {
+    let text = text.split(|&byte| byte == 0).next().unwrap_or_default();
     let (negative, digits) = match text {
         [] => return Some(0),
         [b'-', rest @ ..] => (true, rest),

@@ -20,6 +20,7 @@ use crossbeam_utils::CachePadded;
 use foldhash::fast::RandomState;
 use tokio::sync::Notify;
 
+use crate::command::tracking::Note;
 use crate::glob;
 use crate::sync::{AtomicUsize, Ordering};
 
@@ -35,15 +36,17 @@ pub enum Scope {
     Pattern,
     /// A channel of a shard.
     Shard,
+    /// What MONITOR shows: the only name is the empty one.
+    Monitor,
 }
 
 /// One client that listens.
 #[derive(Clone, Copy, Debug)]
-pub struct Member {
+struct Member {
     /// The client's number.
-    pub client: u64,
+    client: u64,
     /// Where its worker finds it.
-    pub seat: usize,
+    seat: usize,
     /// The number of the first post that is for it.
     since: u64,
 }
@@ -117,12 +120,29 @@ const NO_PANIC: &str = "no panic under this lock";
 pub struct Post {
     /// Rule 2.
     number: u64,
-    /// Whose members get it.
-    pub scope: Scope,
-    /// The channel or pattern that they listen to.
-    pub name: Bytes,
-    /// The message as a RESP2 array. Its first byte is all that differs in RESP3.
-    pub frame: Bytes,
+    to: To,
+    /// What they get.
+    pub content: Content,
+}
+
+/// Who gets a message.
+#[derive(Clone, Debug)]
+enum To {
+    /// The members of this channel or pattern.
+    Audience(Scope, Bytes),
+    /// The client of this number at this seat.
+    One(u64, usize),
+}
+
+/// What a message is in either protocol.
+#[derive(Clone, Debug)]
+pub enum Content {
+    /// A RESP2 array, whose first byte is all that differs in RESP3.
+    Frame(Bytes),
+    /// The same bytes in both.
+    Line(Bytes),
+    /// News about what the client has read.
+    Note(Note),
 }
 
 #[derive(Default)]
@@ -146,11 +166,11 @@ impl Office {
         self.queue.lock().expect(NO_PANIC)
     }
 
-    fn post(&self, scope: Scope, name: &Bytes, frame: &Bytes) {
+    fn post(&self, to: To, content: Content) {
         let mut queue = self.queue();
         let number = queue.count;
         queue.count += 1;
-        queue.posts.push(Post { number, scope, name: name.clone(), frame: frame.clone() });
+        queue.posts.push(Post { number, to, content });
         let first = queue.posts.len() == 1;
         // Ordering: Release pairs with the Acquire of `has_mail`; the queue itself is under its lock.
         self.waiting.store(queue.posts.len(), Ordering::Release);
@@ -166,6 +186,7 @@ pub struct Hub {
     channels: Index,
     patterns: Index,
     shards: Index,
+    monitors: Index,
     offices: Box<[CachePadded<Office>]>,
 }
 
@@ -177,6 +198,7 @@ impl Hub {
             // A message is compared with every pattern, so they are in one part.
             patterns: Index::new(1),
             shards: Index::new(PARTS),
+            monitors: Index::new(1),
             offices: (0..workers).map(|_| CachePadded::default()).collect(),
         }
     }
@@ -186,6 +208,7 @@ impl Hub {
             Scope::Channel => &self.channels,
             Scope::Pattern => &self.patterns,
             Scope::Shard => &self.shards,
+            Scope::Monitor => &self.monitors,
         }
     }
 
@@ -238,11 +261,34 @@ impl Hub {
     }
 
     fn post(&self, scope: Scope, name: &Bytes, audience: &Audience, words: &[&[u8]]) -> usize {
-        let frame = frame(words);
+        self.post_to_all(scope, name, audience, &Content::Frame(frame(words)))
+    }
+
+    fn post_to_all(&self, scope: Scope, name: &Bytes, audience: &Audience, content: &Content) -> usize {
         for (worker, _) in &audience.by_worker {
-            self.offices[*worker].post(scope, name, &frame);
+            self.offices[*worker].post(To::Audience(scope, name.clone()), content.clone());
         }
         audience.len()
+    }
+
+    /// Shows lines to those who monitor the server.
+    pub fn feed(&self, lines: impl IntoIterator<Item = Bytes>) {
+        let part = self.monitors.read(b"");
+        if let Some((name, audience)) = part.get_key_value(&b""[..]) {
+            for line in lines {
+                self.post_to_all(Scope::Monitor, name, audience, &Content::Line(line));
+            }
+        }
+    }
+
+    /// Whether anybody monitors the server.
+    pub fn is_monitored(&self) -> bool {
+        self.count(Scope::Monitor) != 0
+    }
+
+    /// Sends news to one client, served by `worker` at `seat`.
+    pub fn notify(&self, worker: usize, seat: usize, client: u64, note: Note) {
+        self.offices[worker].post(To::One(client, seat), Content::Note(note));
     }
 
     /// Whether posts wait for the clients of `worker`.
@@ -265,11 +311,16 @@ impl Hub {
         std::mem::take(&mut queue.posts)
     }
 
-    /// Calls `deliver` for each client of `worker` that gets `post`.
-    pub fn for_audience(&self, worker: usize, post: &Post, mut deliver: impl FnMut(&Member)) {
-        let part = self.index(post.scope).read(&post.name);
-        let members = part.get(&post.name).map_or(&[][..], |audience| audience.of(worker));
-        members.iter().filter(|member| member.since <= post.number).for_each(&mut deliver);
+    /// Calls `deliver` with the number and the seat of each client of `worker` that gets `post`.
+    pub fn for_audience(&self, worker: usize, post: &Post, mut deliver: impl FnMut(u64, usize)) {
+        let (scope, name) = match &post.to {
+            To::One(client, seat) => return deliver(*client, *seat),
+            To::Audience(scope, name) => (*scope, name),
+        };
+        let part = self.index(scope).read(name);
+        let members = part.get(name).map_or(&[][..], |audience| audience.of(worker));
+        let entitled = members.iter().filter(|member| member.since <= post.number);
+        entitled.for_each(|member| deliver(member.client, member.seat));
     }
 
     /// The names that somebody listens to, of those that match `pattern`.
@@ -318,8 +369,9 @@ mod tests {
     fn received(hub: &Hub, worker: usize) -> Vec<(u64, String)> {
         let mut all = Vec::new();
         for post in hub.take_mail(worker) {
-            let text = String::from_utf8_lossy(&post.frame).into_owned();
-            hub.for_audience(worker, &post, |member| all.push((member.client, text.clone())));
+            let Content::Frame(frame) = &post.content else { continue };
+            let text = String::from_utf8_lossy(frame).into_owned();
+            hub.for_audience(worker, &post, |client, _| all.push((client, text.clone())));
         }
         all
     }

@@ -10,7 +10,7 @@ mod hub;
 mod inspect;
 mod subscriptions;
 
-pub use hub::{Hub, Post, Scope};
+pub use hub::{Content, Hub, Post, Scope};
 pub use subscriptions::Subscriptions;
 
 use bytes::Bytes;
@@ -69,8 +69,11 @@ pub(super) fn refusal(command: &Command) -> String {
 }
 
 impl Client {
-    /// Ends all of the client's subscriptions without telling it. `worker` serves the client.
+    /// Ends all of the client's subscriptions, and MONITOR, without telling it. `worker` serves the client.
     pub fn stop_listening(&mut self, hub: &Hub, worker: usize) {
+        if std::mem::take(&mut self.monitors) {
+            hub.leave(Scope::Monitor, &Bytes::new(), worker, self.id);
+        }
         if let Some(subscriptions) = self.subscriptions.take() {
             subscriptions.leave_all(hub, worker, self.id);
         }

@@ -12,7 +12,12 @@ pub struct Subscriptions {
     channels: BTreeSet<Bytes>,
     patterns: BTreeSet<Bytes>,
     shards: BTreeSet<Bytes>,
+    /// Bytes that all of them take.
+    memory: usize,
 }
+
+/// Bytes that listening to a name takes besides the name: here, and in the hub's list of the name's audience.
+const LISTENING_BYTES: usize = 128;
 
 impl Subscriptions {
     fn of(&self, scope: Scope) -> &BTreeSet<Bytes> {
@@ -20,6 +25,7 @@ impl Subscriptions {
             Scope::Channel => &self.channels,
             Scope::Pattern => &self.patterns,
             Scope::Shard => &self.shards,
+            Scope::Monitor => unreachable!("MONITOR is no subscription"),
         }
     }
 
@@ -28,7 +34,13 @@ impl Subscriptions {
             Scope::Channel => &mut self.channels,
             Scope::Pattern => &mut self.patterns,
             Scope::Shard => &mut self.shards,
+            Scope::Monitor => unreachable!("MONITOR is no subscription"),
         }
+    }
+
+    /// Bytes that listening to them takes.
+    pub fn memory(&self) -> usize {
+        self.memory
     }
 
     /// How many names of this kind there are.
@@ -51,12 +63,20 @@ impl Subscriptions {
 
     /// Adds a name; false if it was there.
     pub fn add(&mut self, scope: Scope, name: &Bytes) -> bool {
-        self.of_mut(scope).insert(name.clone())
+        let added = self.of_mut(scope).insert(name.clone());
+        if added {
+            self.memory += LISTENING_BYTES + name.len();
+        }
+        added
     }
 
     /// Removes a name; false if it was not there.
     pub fn remove(&mut self, scope: Scope, name: &[u8]) -> bool {
-        self.of_mut(scope).remove(name)
+        let removed = self.of_mut(scope).remove(name);
+        if removed {
+            self.memory -= LISTENING_BYTES + name.len();
+        }
+        removed
     }
 
     /// The names of one kind, in order.

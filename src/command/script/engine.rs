@@ -11,6 +11,7 @@ use super::registry::Script;
 use super::undo::Log;
 use crate::lua::sha1::{self, Hex};
 use crate::lua::{Failure, Interpreter, Reference, Stack};
+use crate::memory;
 use crate::protocol::args::{ArgBuf, Args};
 use crate::protocol::reply::Output;
 use crate::sync::Ordering;
@@ -54,7 +55,9 @@ pub(super) fn with_scripts<R>(limit: usize, job: impl FnOnce(&mut Engine) -> R) 
     SCRIPTS.with_borrow_mut(|engine| {
         let engine = engine.get_or_insert_with(|| Engine::for_scripts(limit));
         engine.lua.set_limit(limit);
-        job(engine)
+        let result = job(engine);
+        memory::note_interpreter(false, engine.lua.memory());
+        result
     })
 }
 
@@ -63,7 +66,9 @@ pub(super) fn with_functions<R>(limit: usize, job: impl FnOnce(&mut Engine) -> R
     FUNCTIONS.with_borrow_mut(|engine| {
         let engine = engine.get_or_insert_with(|| Engine::for_functions(limit));
         engine.lua.set_limit(limit);
-        job(engine)
+        let result = job(engine);
+        memory::note_interpreter(true, engine.lua.memory());
+        result
     })
 }
 

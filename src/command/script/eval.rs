@@ -12,7 +12,7 @@ use crate::command::client::Client;
 use crate::command::footprint::{Footprint, Setting};
 use crate::command::state::Server;
 use crate::command::table::{Command, Flags};
-use crate::command::{Ctx, error};
+use crate::command::{Ctx, diagnosis, error, room};
 use crate::lua::sha1::Hex;
 use crate::protocol::args::{Args, parse_i64};
 use crate::sync::Ordering;
@@ -122,11 +122,13 @@ pub(in crate::command) fn effective_flags(server: &Server, command: &Command, ar
 }
 
 fn evaluate(ctx: &mut Ctx<'_>, read_only: bool) {
+    diagnosis::begin_script(ctx);
     let sha = engine::digest(ctx.arg(1));
     run_script(ctx, read_only, sha, |ctx, engine| add(ctx.server, engine, sha, ctx.args.owned(1), false));
 }
 
 fn evaluate_by_sha(ctx: &mut Ctx<'_>, read_only: bool) {
+    diagnosis::begin_script(ctx);
     let Some(sha) = sha_of(ctx.arg(1)) else {
         let refusal = key_count(ctx, error::NOT_AN_INTEGER).err().unwrap_or(NO_SCRIPT);
         return ctx.reply.error(refusal);
@@ -212,9 +214,8 @@ pub(super) fn admit(ctx: &Ctx<'_>, flags: ScriptFlags, read_only: bool) -> Resul
     if read_only && !flags.contains(ScriptFlags::NO_WRITES) {
         return Err("ERR Can not execute a script with write flag using *_ro command.");
     }
-    let most = ctx.server.config.live().maxmemory();
     let allowed = ScriptFlags::ALLOW_OOM | ScriptFlags::NO_WRITES;
-    if !flags.intersects(allowed) && most != 0 && crate::memory::used() > most {
+    if !flags.intersects(allowed) && room::is_short(ctx.server) {
         return Err(
             "OOM allow-oom flag is not set on the script, can not run it when used memory > 'maxmemory'",
         );

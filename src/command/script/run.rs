@@ -8,10 +8,10 @@ use super::registry::{Running, Shown};
 use super::undo::{MustBeginAnew, Undo};
 use crate::command::Ctx;
 use crate::command::nested::{Call, Caller, Host, Unfit};
+use crate::command::room;
 use crate::command::table::Flags;
 use crate::command::ticks::{micros, ticks};
 use crate::lua::{Failure, Kind, Raised, Reference, Stack};
-use crate::memory;
 use crate::protocol::args::ArgBuf;
 use crate::protocol::reply::{Output, Reply};
 use crate::sync::{Ordering, yield_now};
@@ -79,7 +79,6 @@ pub(super) fn execute(ctx: &mut Ctx<'_>, engine: &mut Engine, function: Referenc
     let (server, args, caller) = (ctx.server, ctx.args, ctx.caller);
     let words = || args.iter().map(<[u8]>::to_vec).collect::<Vec<_>>();
     let Some((host, reply)) = ctx.host() else { return Ended::Whole };
-    let most = server.config.live().maxmemory();
     let (db, resp3) = (host.client.db, host.client.resp3);
     let lane = host.lane();
     let (words_of_call, output, log) = std::mem::take(&mut engine.buffers);
@@ -96,7 +95,7 @@ pub(super) fn execute(ctx: &mut Ctx<'_>, engine: &mut Engine, function: Referenc
         is_function: job.is_function,
         name: job.name,
         words: &words,
-        out_of_memory: most != 0 && memory::used() > most,
+        out_of_memory: room::is_short(server),
         fixed: caller != Caller::Client,
         strayed: Cell::new(false),
         killed: Cell::new(false),

@@ -62,6 +62,7 @@ fn set(ctx: &mut Ctx<'_>) {
     }
     let pairs: Vec<(&[u8], &[u8])> = pairs.iter().map(|&[name, value]| (name, value)).collect();
     let outcome = ctx.server.config.set(&pairs, ctx.client.is_local());
+    ctx.server.diagnosis.refresh(ctx.server.config.live());
     answer(ctx, outcome);
 }
 
@@ -79,6 +80,7 @@ fn answer(ctx: &mut Ctx<'_>, outcome: Result<(), String>) {
 
 fn resetstat(ctx: &mut Ctx<'_>) {
     ctx.server.reset_sums();
+    ctx.server.shortage.reset();
     ctx.reply.ok();
 }
 

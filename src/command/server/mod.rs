@@ -5,6 +5,7 @@ mod config;
 mod debug;
 mod docs;
 mod info;
+pub(in crate::command) mod memory;
 mod small;
 mod syntax;
 

@@ -4,7 +4,7 @@ use super::entries::reply_entry;
 use super::id::{self, reply_id};
 use super::{Refusal, no_key_or_group};
 use crate::command::Ctx;
-use crate::command::error::SYNTAX;
+use crate::command::error::{self, SYNTAX};
 use crate::command::notify::Events;
 use crate::keyspace::{Absent, Edit};
 use crate::protocol::args::{Args, eq_ignore_case, parse_i64, to_upper};
@@ -104,8 +104,7 @@ impl Claim {
         counted: &mut Option<u64>,
     ) -> Result<(), Refusal> {
         let mut room = [0; b"RETRYCOUNT".len()];
-        let unknown =
-            || Refusal::from(format!("ERR Unrecognized XCLAIM option '{}'", String::from_utf8_lossy(word)));
+        let unknown = || Refusal::from(format!("ERR Unrecognized XCLAIM option '{}'", error::c_text(word)));
         let name = to_upper(word, &mut room).ok_or_else(unknown)?;
         let has_operand = rest.len() > 0;
         let now = self.manner.now;

@@ -47,9 +47,11 @@ struct Options {
 }
 
 impl Begin {
-    fn parse(text: &[u8]) -> Result<Begin, Refusal> {
+    /// Like Redis, SETID knows the ends of all ids as well.
+    fn parse(text: &[u8], ends: bool) -> Result<Begin, Refusal> {
         match text {
             b"$" => Ok(Begin::Here),
+            _ if !ends => id::parse(text, 0).map(Begin::After),
             b"-" => Ok(Begin::After(Id::MIN)),
             b"+" => Ok(Begin::After(Id::MAX)),
             _ => id::parse(text, 0).map(Begin::After),
@@ -94,7 +96,7 @@ impl Options {
 
 pub(super) fn create(ctx: &mut Ctx<'_>) -> Result<(), Refusal> {
     let options = Options::parse(ctx, true)?;
-    let begin = Begin::parse(ctx.arg(4));
+    let begin = Begin::parse(ctx.arg(4), false);
     let absent = if options.create { Absent::Create } else { Absent::Skip };
     let edited = ctx.space.edit(ctx.key(2), absent, |stream: &mut Stream| match &begin {
         Ok(begin) => {
@@ -135,7 +137,7 @@ fn change<R>(
 
 pub(super) fn setid(ctx: &mut Ctx<'_>) -> Result<(), Refusal> {
     let options = Options::parse(ctx, false)?;
-    let begin = Begin::parse(ctx.arg(4));
+    let begin = Begin::parse(ctx.arg(4), true);
     let (set, _) = change(ctx, |log, name| {
         let last = begin.as_ref().map(|begin| begin.id(log));
         let group = log.group_mut(name)?;

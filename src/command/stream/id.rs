@@ -35,6 +35,8 @@ fn parts(text: &[u8]) -> Option<(u64, Option<&[u8]>)> {
     if text.len() > LONGEST {
         return None;
     }
+    // Redis reads it as C's text, which a zero byte ends.
+    let text = &text[..text.iter().position(|&byte| byte == 0).unwrap_or(text.len())];
     match text.iter().position(|&byte| byte == b'-') {
         Some(at) => Some((part(&text[..at])?, Some(&text[at + 1..]))),
         None => Some((part(text)?, None)),

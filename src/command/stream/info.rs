@@ -72,11 +72,11 @@ fn parse_full(args: Args<'_>) -> Result<Option<usize>, Refusal> {
 }
 
 pub(super) fn stream(ctx: &mut Ctx<'_>) -> Result<(), Refusal> {
-    let full = parse_full(ctx.args)?;
-    look(ctx, |log, reply| match full {
-        None => reply_stream(reply, log),
-        Some(most) => reply_full(reply, log, most),
-    })
+    let full = parse_full(ctx.args);
+    look(ctx, |log, reply| match full? {
+        None => Ok(reply_stream(reply, log)),
+        Some(most) => Ok(reply_full(reply, log, most)),
+    })?
 }
 
 /// Fields about producers, which are shown once there was one or XCFGSET was called.

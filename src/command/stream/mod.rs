@@ -86,12 +86,12 @@ fn limits(ctx: &Ctx<'_>) -> Limits {
 
 /// The refusal where the key is there but not the group.
 fn no_group(group: &[u8], key: &[u8]) -> Refusal {
-    let (key, group) = (String::from_utf8_lossy(key), String::from_utf8_lossy(group));
+    let (key, group) = (error::c_text(key), error::c_text(group));
     format!("NOGROUP No such consumer group '{group}' for key name '{key}'").into()
 }
 
 /// The refusal where the key or the group is missing.
 fn no_key_or_group(key: &[u8], group: &[u8]) -> Refusal {
-    let (key, group) = (String::from_utf8_lossy(key), String::from_utf8_lossy(group));
+    let (key, group) = (error::c_text(key), error::c_text(group));
     format!("NOGROUP No such key '{key}' or consumer group '{group}'").into()
 }

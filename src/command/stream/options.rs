@@ -147,11 +147,7 @@ impl<'a> Parser<'a> {
     }
 
     fn take_from(&mut self) -> Result<(), Refusal> {
-        let least = match self.threshold()? {
-            b"-" => Id::MIN,
-            b"+" => Id::MAX,
-            id => id::parse(id, 0)?,
-        };
+        let least = id::parse(self.threshold()?, 0)?;
         self.options.keep = Some(Keep::From(least));
         Ok(())
     }

@@ -43,7 +43,7 @@ pub(in crate::command) const COMMANDS: &[Command] = &[
         "O(1)",
         "key",
     ),
-    Command::new("set", -3, WRITE, S, &[KeySpec::one(1, UPDATES.union(KeyFlags::VARIABLE_FLAGS))], set::set)
+    Command::new("set", -3, WRITE.union(Flags::SHORT), S, &[KeySpec::one(1, UPDATES.union(KeyFlags::VARIABLE_FLAGS))], set::set)
         .docs(
             "string",
             "1.0.0",

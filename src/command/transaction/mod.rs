@@ -16,7 +16,7 @@ mod queue;
 mod watch;
 
 pub use queue::Multi;
-pub(super) use queue::{Admission, abort, admit, effective_flags, queue};
+pub(super) use queue::{Admission, abort, admit, effective_flags, needs_memory, queue};
 pub use watch::Watching;
 
 use super::Ctx;

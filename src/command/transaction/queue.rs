@@ -196,10 +196,14 @@ fn refusal(client: &Client, command: &Command, args: Args<'_>, out_of_memory: bo
     if command.flags.contains(Flags::NO_MULTI) {
         return Some("ERR Command not allowed inside a transaction".into());
     }
-    // What is queued takes memory too; a transaction may still be ended.
+    (out_of_memory && needs_memory(client, command)).then(|| error::OUT_OF_MEMORY.into())
+}
+
+/// Whether a command behind MULTI is refused when memory is short. What is queued takes memory too; a transaction may
+/// still be ended.
+pub(in crate::command) fn needs_memory(client: &Client, command: &Command) -> bool {
     let ends = matches!(command.name, "exec" | "discard" | "quit" | "reset");
-    let needs_memory = !ends || flags_with_queued(client, command).contains(Flags::DENYOOM);
-    (out_of_memory && needs_memory).then(|| error::OUT_OF_MEMORY.into())
+    !ends || flags_with_queued(client, command).contains(Flags::DENYOOM)
 }
 
 /// Queues an admitted command. A client that queues more than it may send is closed.

@@ -14,12 +14,22 @@ use crate::keyspace::observe::Watcher;
 pub struct Watching {
     watcher: Arc<Watcher>,
     keys: Vec<(usize, Box<[u8]>)>,
+    /// Bytes that they take.
+    memory: usize,
 }
+
+/// Bytes that watching a key takes besides two copies of its name: here, and in the list of the key's watchers.
+const WATCH_BYTES: usize = 128;
 
 impl Watching {
     /// How many keys it watches.
     pub fn len(&self) -> usize {
         self.keys.len()
+    }
+
+    /// Bytes that watching them takes.
+    pub fn memory(&self) -> usize {
+        self.memory
     }
 
     /// Whether it watches no key.
@@ -49,6 +59,7 @@ pub(super) fn watch(ctx: &mut Ctx<'_>) {
         ctx.space.peek(key);
         keyspace.watches.enter(&keyspace.gate, section, (db, name, key.hash), &watching.watcher);
         watching.keys.push((db, name.into()));
+        watching.memory += WATCH_BYTES + 2 * name.len();
     }
     ctx.reply.ok();
 }

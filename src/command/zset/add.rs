@@ -25,6 +25,11 @@ pub(in crate::command) struct Options {
     incr: bool,
 }
 
+/// No score is as short as an option and begins with a letter but `inf` and `nan`.
+fn begins_like_an_option(word: &[u8]) -> bool {
+    word.first().is_some_and(u8::is_ascii_alphabetic)
+}
+
 /// What ZADD does with one member.
 #[derive(Clone, Copy, PartialEq)]
 enum Outcome {
@@ -59,8 +64,7 @@ impl Options {
     }
 
     fn take(&mut self, word: &[u8]) -> bool {
-        // No score is as short as an option and begins with a letter but `inf` and `nan`.
-        if !word.first().is_some_and(u8::is_ascii_alphabetic) {
+        if !begins_like_an_option(word) {
             return false;
         }
         let options: [(&[u8], &mut bool); 6] = [
@@ -139,6 +143,10 @@ impl Options {
 }
 
 pub(super) fn zadd(ctx: &mut Ctx<'_>) {
+    // Nearly always a single pair: with a score in front, there is no room for options.
+    if ctx.args.len() == 4 && !begins_like_an_option(ctx.arg(2)) {
+        return answering(ctx, |ctx| add(ctx, Options::default(), ctx.args.slice_from(2)));
+    }
     let (options, first) = Options::parse(ctx.args);
     answering(ctx, |ctx| {
         options.check(ctx.args.len() - first)?;
@@ -152,6 +160,11 @@ pub(super) fn zincrby(ctx: &mut Ctx<'_>) {
 }
 
 fn add(ctx: &mut Ctx<'_>, options: Options, words: Args<'_>) -> Answer<()> {
+    if words.len() == 2 {
+        let score = parse_f64(&words[0]).ok_or(error::NOT_A_FLOAT)?;
+        add_pairs(ctx, options, std::iter::once((&words[1], score)));
+        return Ok(());
+    }
     if words.iter().step_by(2).any(|score| parse_f64(score).is_none()) {
         return Err(error::NOT_A_FLOAT);
     }

@@ -77,7 +77,9 @@ fn score(text: &[u8], is_min: bool) -> Answer<ScoreEdge> {
         [b'(', rest @ ..] => (true, rest),
         _ => (false, text),
     };
-    let score = parse_f64_loosely(number).ok_or(BAD_SCORE)?;
+    // C Redis hands it to `strtod`, whose text ends at the first zero byte.
+    let end = number.iter().position(|&byte| byte == 0).unwrap_or(number.len());
+    let score = parse_f64_loosely(&number[..end]).ok_or(BAD_SCORE)?;
     Ok(ScoreEdge { score, behind: excluded == is_min })
 }
 

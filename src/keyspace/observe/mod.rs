@@ -1,4 +1,4 @@
-//! Those who want to hear of changes: clients that watch keys, and clients that wait for data.
+//! Those who want to hear of changes: clients that watch keys, that wait for data, or that keep copies of values.
 //!
 //! Who observes a stripe has a bit in the gate's word of it ([`Observers`]), set inside a section over the stripe. A
 //! writer finds the bits in the word that it looks at anyway; none is the common case and costs nothing further. Else
@@ -8,9 +8,12 @@
 //! |---|---|
 //! | a watcher | its mark in [`Watches`] becomes dirty with the change |
 //! | a waiting client | the trace collects the keys; whoever holds the section serves them when its command is done |
+//! | a client that keeps what it reads | [`Readers`] forgets who has read the key, and tells them |
 
+mod readers;
 mod watch;
 
+pub use readers::{Cause, Changes, Readers};
 pub use watch::{Watcher, Watches};
 
 use std::cell::{Cell, RefCell};
@@ -53,20 +56,23 @@ impl Trace {
 
     /// Reports a change.
     #[inline]
-    pub(super) fn changed(&self, keyspace: &Keyspace, db: usize, key: &[u8]) {
+    pub(super) fn changed(&self, keyspace: &Keyspace, db: usize, key: &[u8], cause: Cause) {
         if !self.observers.get().is_empty() {
-            self.tell(keyspace, db, key);
+            self.tell(keyspace, db, key, cause);
         }
     }
 
     #[cold]
-    fn tell(&self, keyspace: &Keyspace, db: usize, key: &[u8]) {
+    fn tell(&self, keyspace: &Keyspace, db: usize, key: &[u8], cause: Cause) {
         let observers = self.observers.get();
         if observers.contains(Observers::WATCHERS) {
             keyspace.watches.touch(db, key, keyspace.hasher.hash(key));
         }
         if observers.contains(Observers::WAITING) {
             self.note(db, key);
+        }
+        if observers.contains(Observers::READERS) {
+            keyspace.readers.changed(&keyspace.gate, key, keyspace.hasher.hash(key), cause);
         }
     }
 

@@ -416,14 +416,18 @@ impl Table {
 fn retire_bucket(bucket: Bucket, guard: &Guard) {
     let address = bucket.as_ptr().expose_provenance();
     // SAFETY: the caller's successful swap unlinked it, so this is the only retirement; readers hold guards.
-    unsafe { retire(guard, move || Bucket::from_ptr(std::ptr::with_exposed_provenance_mut(address)).free()) }
+    unsafe {
+        retire(guard, bucket.heap_bytes(), move || {
+            Bucket::from_ptr(std::ptr::with_exposed_provenance_mut(address)).free();
+        });
+    }
 }
 
 fn retire_entry(entry: NonNull<Entry>, guard: &Guard) {
     let address = entry.as_ptr().expose_provenance();
     // SAFETY: as in `retire_bucket`; a dead entry owns no value.
     unsafe {
-        retire(guard, move || {
+        retire(guard, entry.as_ref().heap_bytes(), move || {
             let entry: *mut Entry = std::ptr::with_exposed_provenance_mut(address);
             Entry::free(NonNull::new_unchecked(entry));
         });

@@ -199,7 +199,7 @@ impl Table {
         let address = block.expose_provenance();
         // SAFETY: unlinked just now; who still reads it holds a guard.
         unsafe {
-            retire(guard, move || {
+            retire(guard, Self::segment_layout(segment).size(), move || {
                 dealloc(std::ptr::with_exposed_provenance_mut(address), Self::segment_layout(segment));
             });
         }

@@ -49,6 +49,15 @@ impl Table {
         (place < bucket.len()).then(|| unsafe { bucket.entry(place).as_ref() })
     }
 
+    /// The entry at this address, if it is still in the table. The address may be an old one: what is found has the same
+    /// place, and perhaps another key.
+    pub fn resident<'g>(&self, hash: u64, address: usize, _guard: &'g Guard) -> Option<&'g Entry> {
+        let bucket = self.locate(hash).word.bucket();
+        let (_, entry) = bucket.iter().find(|(_, entry)| entry.as_ptr().addr() == address)?;
+        // SAFETY: entries of a reachable bucket are alive under the guard.
+        Some(unsafe { entry.as_ref() })
+    }
+
     /// Bytes of heap for directory and buckets, estimated from the counts.
     pub fn overhead_bytes(&self) -> u64 {
         self.buckets() * 8 + self.buckets() * 24 + self.len() * 8

@@ -431,19 +431,42 @@ impl Decoder {
         self.big.is_some() || self.partial.base < self.buffer.bytes.len()
     }
 
-    /// Bytes that have been received of the command that is incomplete, or of the commands behind a full batch.
+    /// Bytes that have been received of the command that is incomplete, or of the commands behind a full batch. Of a
+    /// command with a large argument they are those of this argument, as in Redis.
     pub fn unparsed(&self) -> usize {
-        let big = self.big.as_ref().map_or(0, |big| big.bytes.len());
-        self.buffer.bytes.len() - self.partial.base + big
+        let waiting = self.buffer.bytes.len() - self.partial.base;
+        match (&self.big, self.unended()) {
+            (Some(big), _) => big.bytes.len(),
+            (None, 0) => waiting,
+            (None, unended) => unended,
+        }
+    }
+
+    /// Bytes of arguments that have been recognized and belong to commands that have not run: large ones in buffers of
+    /// their own, and what stands before the one that is being received.
+    pub fn argument_memory(&self) -> usize {
+        let before = if self.big.is_some() { self.buffer.bytes.len() - self.partial.base } else { 0 };
+        before + self.detached_memory() - self.unended()
+    }
+
+    /// Bytes of the incomplete command's last large argument, as long as nothing has come behind it, its line end for
+    /// one.
+    fn unended(&self) -> usize {
+        let begun = self.big.is_none() && self.detached.len() > self.partial.first_detached;
+        let last = self.detached.last().filter(|_| begun && self.buffer.bytes.len() < self.pos + 2);
+        last.map_or(0, Bytes::len)
+    }
+
+    fn detached_memory(&self) -> usize {
+        self.detached.iter().map(Bytes::len).sum()
     }
 
     /// Bytes allocated, for the accounting of a client's memory.
     pub fn memory(&self) -> usize {
         let big = self.big.as_ref().map_or(0, |big| big.bytes.capacity());
-        let detached: usize = self.detached.iter().map(Bytes::len).sum();
         let batch =
             self.commands.capacity() * size_of::<Command>() + self.spans.capacity() * size_of::<Span>();
-        self.buffer.bytes.capacity() + big + detached + batch
+        self.buffer.bytes.capacity() + big + self.detached_memory() + batch
     }
 
     /// Gives back what an idle connection does not need: everything, unless a command is being received.

@@ -16,28 +16,26 @@ pub struct Reply<'a> {
     resp3: bool,
 }
 
-/// A header of up to seven bytes, and how many of the eight count.
-#[derive(Clone, Copy)]
-struct Short {
-    bytes: [u8; 8],
-    len: u8,
-}
-
 /// Lengths whose bulk headers are ready.
 const READY: usize = 100;
 
-/// `$0\r\n` to `$99\r\n`.
-static BULK: [Short; READY] = ready();
+/// `$0\r\n` to `$99\r\n`, little-endian, and in the highest byte how many bytes that are: one load for both.
+static BULK: [u64; READY] = ready();
+const READY_LEN_SHIFT: u32 = 56;
 
-const fn ready() -> [Short; READY] {
-    let mut table = [Short { bytes: *b"$0\r\n\0\0\0\0", len: 4 }; READY];
+const fn ready() -> [u64; READY] {
+    let mut table = [0; READY];
     let mut number = 0;
     while number < READY {
         let (tens, ones) = (b'0' + number as u8 / 10, b'0' + number as u8 % 10);
-        if number < 10 {
-            table[number].bytes[1] = ones;
+        let (text, len) = if number < 10 {
+            (*b"$0\r\n\0\0\0\0", 4)
         } else {
-            table[number] = Short { bytes: [b'$', tens, ones, b'\r', b'\n', 0, 0, 0], len: 5 };
+            ([b'$', tens, ones, b'\r', b'\n', 0, 0, 0], 5)
+        };
+        table[number] = u64::from_le_bytes(text) | len << READY_LEN_SHIFT;
+        if number < 10 {
+            table[number] += (number as u64) << 8;
         }
         number += 1;
     }
@@ -91,7 +89,8 @@ impl<'a> Reply<'a> {
     #[cold]
     pub fn error(&mut self, message: &str) {
         self.out.note_error();
-        self.line(b'-', message);
+        // Like Redis: line ends around the text go, and those inside become blanks.
+        self.line(b'-', message.trim_matches(['\r', '\n']));
     }
 
     /// An error that has been counted where it first came up, such as that of a command which a script called.
@@ -122,10 +121,16 @@ impl<'a> Reply<'a> {
         let mut buffer = itoa::Buffer::new();
         let digits = buffer.format(value).as_bytes();
         let tail = self.out.tail();
-        tail.reserve(digits.len() + 3);
-        tail.push(kind);
-        tail.extend_from_slice(digits);
-        tail.extend_from_slice(b"\r\n");
+        let len = digits.len() + 3;
+        tail.reserve(len);
+        // SAFETY: room for the digits, one byte before them and two behind was reserved.
+        unsafe {
+            let at = tail.as_mut_ptr().add(tail.len());
+            at.write(kind);
+            copy_short(digits, at.add(1));
+            at.add(len - 2).cast::<[u8; 2]>().write(*b"\r\n");
+            tail.set_len(tail.len() + len);
+        }
     }
 
     /// The header of something of `count` parts or bytes.
@@ -152,15 +157,16 @@ impl<'a> Reply<'a> {
     #[inline(always)]
     fn short_bulk(&mut self, value: &[u8]) {
         let header = BULK[value.len()];
+        let head = (header >> READY_LEN_SHIFT) as usize;
         let tail = self.out.tail();
         tail.reserve(value.len() + 16);
-        let (start, len) = (tail.len(), usize::from(header.len) + value.len() + 2);
-        // SAFETY: room for sixteen bytes besides the value was reserved: a header takes at most eight, of which the
-        // value may overwrite some, and the line's end two.
+        let (start, len) = (tail.len(), head + value.len() + 2);
+        // SAFETY: room for sixteen bytes besides the value was reserved: eight are written for the header, some of which
+        // the value overwrites, and two for the line's end.
         unsafe {
             let at = tail.as_mut_ptr().add(start);
-            at.cast::<[u8; 8]>().write(header.bytes);
-            let at = at.add(usize::from(header.len));
+            at.cast::<[u8; 8]>().write(header.to_le_bytes());
+            let at = at.add(head);
             copy_short(value, at);
             at.add(value.len()).cast::<[u8; 2]>().write(*b"\r\n");
             tail.set_len(start + len);

@@ -295,7 +295,14 @@ fn prefetch(pointer: NonNull<u8>) {
     let _ = pointer;
 }
 
+/// Asks for the first line of values that are read soon.
+#[inline]
+pub fn prefetch_first<T>(values: &[T]) {
+    prefetch(NonNull::from(values).cast());
+}
+
 /// Asks for all lines of a value that is read soon.
+#[inline]
 pub fn prefetch_all<T>(value: &T) {
     let start = NonNull::from(value).cast::<u8>();
     for line in (0..size_of::<T>()).step_by(64) {

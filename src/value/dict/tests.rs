@@ -180,6 +180,23 @@ proptest! {
 }
 
 #[test]
+fn looking_ahead_finds_what_is_there() {
+    for count in [0, 1, 7, 3000] {
+        let fixture = Fixture::with(count);
+        let keys: Vec<Vec<u8>> = (0..AHEAD as u64 + 3).map(|n| n.to_string().into_bytes()).collect();
+        let mut found = Vec::new();
+        fixture.dict.look_ahead(keys.iter().map(|key| &key[..]), |at, (key, _)| {
+            // Only tags were compared, so the key may be another's; here none has the tag of one before it.
+            if key == keys[at] {
+                found.push(at as u64);
+            }
+        });
+        let there = count.min(AHEAD as u64);
+        assert!(found.len() as u64 + 1 >= there && found.iter().all(|at| *at < there), "{count}: {found:?}");
+    }
+}
+
+#[test]
 fn a_table_of_many_entries_keeps_them_all() {
     const MANY: u64 = 50_000;
     let mut fixture = Fixture::with(MANY);

@@ -13,8 +13,8 @@ const WHOLE: f64 = 9_007_199_254_740_992.0;
 
 /// Appends a score to a run.
 fn push_score(run: &mut Vec<u8>, score: f64) {
-    let is_negative_zero = score == 0.0 && score.is_sign_negative();
-    if score.abs() <= WHOLE && score.trunc() == score && !is_negative_zero {
+    // The negative zero becomes a zero, as it does in the listpacks of C Redis.
+    if score.abs() <= WHOLE && score.trunc() == score {
         Item::Int(score as i64).push(run);
     } else if f64::from(score as f32) == score {
         Item::Text(&(score as f32).to_le_bytes()).push(run);
@@ -124,7 +124,6 @@ mod tests {
     fn scores_come_back_as_they_were() {
         let scores = [
             0.0,
-            -0.0,
             1.0,
             -1.0,
             63.0,

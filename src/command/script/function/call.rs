@@ -2,13 +2,13 @@
 
 use std::time::Instant;
 
-use crate::command::Ctx;
 use crate::command::client::Client;
 use crate::command::footprint::{Footprint, Setting};
 use crate::command::script::engine;
 use crate::command::script::eval::{admit, key_count};
 use crate::command::script::run::{self, Ended, Job};
 use crate::command::state::Server;
+use crate::command::{Ctx, diagnosis};
 use crate::protocol::args::Args;
 use crate::sync::Ordering;
 
@@ -36,6 +36,7 @@ pub(in crate::command::script) fn fcall_ro(ctx: &mut Ctx<'_>) {
 }
 
 fn call(ctx: &mut Ctx<'_>, read_only: bool) {
+    diagnosis::begin_script(ctx);
     let Some((library, function)) = ctx.server.functions.find(ctx.arg(1)) else {
         return ctx.reply.error("ERR Function not found");
     };

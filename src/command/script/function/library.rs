@@ -95,6 +95,18 @@ impl Functions {
         self.read(|table| (table.libraries.len(), table.functions.len()))
     }
 
+    /// Bytes that the libraries' texts and names take.
+    pub fn bytes(&self) -> usize {
+        let of_function = |function: &Arc<Function>| {
+            size_of::<Function>() + function.name.len() + function.description.as_ref().map_or(0, Vec::len)
+        };
+        let of_library = |library: &Arc<Library>| {
+            let functions: usize = library.functions.iter().map(of_function).sum();
+            size_of::<Library>() + library.name.len() + library.code.len() + functions
+        };
+        self.read(|table| table.libraries.values().map(of_library).sum())
+    }
+
     /// Whether the function of this name may take long.
     pub(in crate::command::script) fn is_long(&self, name: &[u8]) -> bool {
         self.find(name).is_some_and(|(_, function)| !function.pace.is_short())

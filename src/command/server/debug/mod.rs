@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use crate::command::{Ctx, container, error};
 use crate::log_warning;
-use crate::protocol::args::{parse_f64, parse_i64};
+use crate::protocol::args::{eq_ignore_case, parse_f64, parse_i64};
 use crate::sync::Ordering;
 use crate::value::word::{NO_EXPIRY, OwnedWord};
 
@@ -29,6 +29,7 @@ pub(super) fn debug(ctx: &mut Ctx<'_>) {
     match (ctx.arg(1).to_ascii_lowercase().as_slice(), ctx.args.len()) {
         (b"sleep", 3) => sleep(ctx),
         (b"set-active-expire", 3) => set_active_expire(ctx),
+        (b"replybuffer", 4) => reply_buffers(ctx),
         (b"set-disable-deny-scripts", 3) => set_disable_deny_scripts(ctx),
         (b"panic", 2) => panic!("DEBUG PANIC was called"),
         (b"error", 3) => ctx.reply.error(&String::from_utf8_lossy(ctx.arg(2))),
@@ -72,6 +73,16 @@ fn sleep(ctx: &mut Ctx<'_>) {
 fn set_active_expire(ctx: &mut Ctx<'_>) {
     let on = parse_i64(ctx.arg(2)).unwrap_or(0) != 0;
     ctx.server.active_expiry.store(on, Ordering::Relaxed);
+    ctx.reply.ok();
+}
+
+/// REPLYBUFFER RESIZING: whether idle clients' buffers are freed. What is no number counts as zero.
+fn reply_buffers(ctx: &mut Ctx<'_>) {
+    if !eq_ignore_case(ctx.arg(2), b"resizing") {
+        return ctx.reply.error(error::SYNTAX);
+    }
+    let on = parse_i64(ctx.arg(3)).unwrap_or(0) != 0;
+    ctx.server.frees_buffers.store(on, Ordering::Relaxed);
     ctx.reply.ok();
 }
 
@@ -148,6 +159,8 @@ fn help(ctx: &mut Ctx<'_>) {
             "PROTOCOL <type>",
             "    Answer with an example of the type: string, integer, double, bignum, null,",
             "    array, set, map, attrib, push, verbatim, true, false.",
+            "REPLYBUFFER RESIZING <0|1>",
+            "    Keep the buffers of idle clients (0), or free them (1).",
             "RELOAD",
             "    Serialize every value and read it back in its place.",
             "SET-ACTIVE-EXPIRE <0|1>",

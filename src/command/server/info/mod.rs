@@ -1,12 +1,13 @@
 //! INFO: the state of the server as lines of `name:value` in sections.
 
 mod sections;
-mod system;
+pub(super) mod system;
 
 use std::fmt::{Display, Write};
 
 use crate::command::state::Server;
 use crate::command::{Ctx, stats};
+use crate::memory;
 use crate::protocol::args::Args;
 use crate::sync::epoch::Guard;
 
@@ -49,6 +50,8 @@ struct Text<'a> {
     server: &'a Server,
     guard: &'a Guard,
     sums: stats::Sums,
+    /// Bytes in use before INFO took any.
+    used: u64,
     text: String,
 }
 
@@ -74,8 +77,8 @@ impl Text<'_> {
 }
 
 pub(super) fn info(ctx: &mut Ctx<'_>) {
-    let (server, guard) = (ctx.server, ctx.space.guard());
-    let mut text = Text { server, guard, sums: server.sums(), text: String::new() };
+    let (server, guard, used) = (ctx.server, ctx.space.guard(), memory::used());
+    let mut text = Text { server, guard, used, sums: server.sums(), text: String::new() };
     for section in SECTIONS.iter().filter(|section| wanted(section, ctx.args)) {
         text.section(section);
     }

@@ -4,13 +4,15 @@ use std::env;
 use std::os::unix::ffi::OsStrExt;
 
 use super::{Text, system};
+use crate::command::client::Parts;
 use crate::command::latency::Distribution;
+use crate::command::pubsub::Scope;
+use crate::command::server::memory::{Report, percentage};
 use crate::command::state::REDIS_VERSION;
 use crate::command::state::unix_ms;
 use crate::command::table::registry;
 use crate::command::ticks;
 use crate::keyspace::reclaim;
-use crate::memory;
 use crate::protocol::args::parse_f64;
 
 const DAY: u64 = 24 * 60 * 60;
@@ -53,53 +55,79 @@ pub(super) fn clients(text: &mut Text<'_>) {
     text.field("connected_clients", server.clients.len());
     text.field("cluster_connections", 0);
     text.field("maxclients", server.config.live().maxclients());
+    let parts: Vec<Parts> = server.clients.snapshot().iter().map(|client| client.parts()).collect();
+    let most = |of: fn(&Parts) -> usize| parts.iter().map(of).max().unwrap_or(0);
+    text.field("client_recent_max_input_buffer", most(|parts| parts.input));
+    text.field("client_recent_max_output_buffer", most(|parts| parts.output));
     text.field("blocked_clients", server.queues.len() + server.pause.held());
-    text.field("tracking_clients", 0);
-}
-
-/// The scripts and functions that are known, with the bytes of their text.
-fn scripts(text: &mut Text<'_>) {
-    let (scripts, bytes) = text.server.scripts.count();
-    let (libraries, functions) = text.server.functions.count();
-    text.field("used_memory_scripts_eval", bytes);
-    text.field("number_of_cached_scripts", scripts);
-    text.field("number_of_functions", functions);
-    text.field("number_of_libraries", libraries);
+    text.field("tracking_clients", server.tracking.len());
 }
 
 pub(super) fn memory(text: &mut Text<'_>) {
-    let used = memory::used();
-    let peak = text.server.stats.note_peak();
-    let policy = text.server.config.get(&[b"maxmemory-policy"]);
-    text.bytes("used_memory", used);
-    let resident = system::resident();
-    if let Some(resident) = resident {
-        text.bytes("used_memory_rss", resident);
-    }
-    text.bytes("used_memory_peak", peak);
-    text.field("used_memory_peak_perc", format_args!("{:.2}%", ratio(used, peak) * 100.0));
-    text.field("used_memory_startup", text.server.stats.startup_memory());
-    text.field("allocator_allocated", used);
-    text.bytes("total_system_memory", system::total_memory());
-    scripts(text);
+    let report = Report::new(text.server, text.guard, text.used);
+    used_memory(text, &report);
+    script_memory(text, &report);
     text.bytes("maxmemory", text.server.config.number("maxmemory"));
-    for (_, policy) in policy {
+    for (_, policy) in text.server.config.get(&[b"maxmemory-policy"]) {
         text.field("maxmemory_policy", String::from_utf8_lossy(&policy));
     }
-    if let Some(resident) = resident {
-        text.field("mem_fragmentation_ratio", format_args!("{:.2}", ratio(resident, used)));
-        text.field("mem_fragmentation_bytes", resident as i64 - used as i64);
+    allocator(text, &report);
+    for name in ["mem_not_counted_for_evict", "mem_replication_backlog", "mem_total_replication_buffers"] {
+        text.field(name, 0);
     }
+    text.field("mem_clients_slaves", 0);
+    text.field("mem_clients_normal", report.clients);
+    text.field("mem_cluster_links", 0);
+    text.field("mem_aof_buffer", 0);
     text.field("mem_allocator", "mimalloc");
     text.field("active_defrag_running", 0);
     // Unlinked values whose memory waits until no reader can see them any more.
-    text.field("mem_unlinked", memory::garbage());
+    text.field("mem_unlinked", report.unlinked);
     text.field("lazyfree_pending_objects", reclaim::pending());
     text.field("lazyfreed_objects", text.sums.lazyfreed);
 }
 
-fn ratio(part: u64, whole: u64) -> f64 {
-    part as f64 / whole.max(1) as f64
+fn used_memory(text: &mut Text<'_>, report: &Report) {
+    text.bytes("used_memory", report.used);
+    text.bytes("used_memory_rss", report.resident);
+    text.bytes("used_memory_peak", report.peak);
+    text.field("used_memory_peak_perc", format_args!("{:.2}%", percentage(report.used, report.peak)));
+    text.field("used_memory_overhead", report.overhead());
+    text.field("used_memory_startup", report.startup);
+    text.field("used_memory_dataset", report.dataset());
+    text.field("used_memory_dataset_perc", format_args!("{:.2}%", report.dataset_percentage()));
+}
+
+fn script_memory(text: &mut Text<'_>, report: &Report) {
+    text.bytes("total_system_memory", system::total_memory());
+    let [scripts, functions] = report.interpreters;
+    text.bytes("used_memory_lua", scripts);
+    text.field("used_memory_vm_eval", scripts);
+    text.field("used_memory_scripts_eval", report.scripts.1);
+    text.field("number_of_cached_scripts", report.scripts.0);
+    text.field("number_of_functions", report.functions.1);
+    text.field("number_of_libraries", report.functions.0);
+    text.field("used_memory_vm_functions", functions);
+    text.bytes("used_memory_vm_total", report.all_interpreters());
+    text.field("used_memory_functions", report.functions.2);
+    text.bytes("used_memory_scripts", report.texts());
+}
+
+/// The allocator counts pages, not what they are used for: all of the process counts as its own, as in Redis with an
+/// allocator that it knows no better.
+fn allocator(text: &mut Text<'_>, report: &Report) {
+    let (ratio, bytes) = (report.fragmentation(), report.fragmentation_bytes());
+    text.field("allocator_allocated", report.used);
+    text.field("allocator_active", report.resident);
+    text.field("allocator_resident", report.resident);
+    text.field("allocator_frag_ratio", format_args!("{ratio:.2}"));
+    text.field("allocator_frag_bytes", bytes);
+    for name in ["allocator_rss", "rss_overhead"] {
+        text.field(&format!("{name}_ratio"), "1.00");
+        text.field(&format!("{name}_bytes"), 0);
+    }
+    text.field("mem_fragmentation_ratio", format_args!("{ratio:.2}"));
+    text.field("mem_fragmentation_bytes", bytes);
 }
 
 pub(super) fn persistence(text: &mut Text<'_>) {
@@ -135,18 +163,21 @@ pub(super) fn stats(text: &mut Text<'_>) {
     text.field("sync_partial_err", 0);
     text.field("expired_subkeys", text.server.keyspace.due_fields.expired());
     text.field("expired_keys", keys.expired);
-    text.field("evicted_keys", 0);
-    text.field("evicted_clients", 0);
+    text.field("evicted_keys", keys.evicted);
+    text.field("evicted_clients", text.sums.evicted_clients);
+    let (all, current) = text.server.shortage.millis(text.server);
+    text.field("total_eviction_exceeded_time", all);
+    text.field("current_eviction_exceeded_time", current);
     text.field("keyspace_hits", keys.hits);
     text.field("keyspace_misses", keys.misses);
-    text.field("pubsub_channels", 0);
-    text.field("pubsub_patterns", 0);
-    text.field("pubsubshard_channels", 0);
+    text.field("pubsub_channels", text.server.hub.count(Scope::Channel));
+    text.field("pubsub_patterns", text.server.hub.count(Scope::Pattern));
+    text.field("pubsubshard_channels", text.server.hub.count(Scope::Shard));
     text.field("latest_fork_usec", 0);
     text.field("total_forks", 0);
-    text.field("tracking_total_keys", 0);
-    text.field("tracking_total_items", 0);
-    text.field("tracking_total_prefixes", 0);
+    text.field("tracking_total_keys", text.server.keyspace.readers.keys());
+    text.field("tracking_total_items", text.server.keyspace.readers.names());
+    text.field("tracking_total_prefixes", text.server.tracking.prefixes());
     text.field("total_error_replies", errors);
 }
 

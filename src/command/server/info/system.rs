@@ -49,7 +49,7 @@ pub(super) fn total_memory() -> u64 {
 }
 
 /// Bytes of the process that are in memory, where the system says.
-pub(super) fn resident() -> Option<u64> {
+pub(in crate::command::server) fn resident() -> Option<u64> {
     let statm = std::fs::read_to_string("/proc/self/statm").ok()?;
     let pages: u64 = statm.split(' ').nth(1)?.parse().ok()?;
     Some(pages * page_size())

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::super::{Refusal, id, integer};
 use crate::command::Ctx;
 use crate::command::blocking::Block;
-use crate::command::error::{SYNTAX, WRONGTYPE};
+use crate::command::error::{self, SYNTAX, WRONGTYPE};
 use crate::command::nested::Caller;
 use crate::keyspace::Space;
 use crate::protocol::args::{ArgBuf, Args, parse_i64, to_upper};
@@ -185,7 +185,7 @@ fn check_group(space: &Space<'_>, key: &[u8], group: &[u8]) -> Result<(), Refusa
 
 /// The refusal to read for a group that is not there.
 pub(super) fn no_group_to_read(key: &[u8], group: &[u8]) -> Refusal {
-    let (key, group) = (String::from_utf8_lossy(key), String::from_utf8_lossy(group));
+    let (key, group) = (error::c_text(key), error::c_text(group));
     format!("NOGROUP No such key '{key}' or consumer group '{group}' in XREADGROUP with GROUP option").into()
 }
 
@@ -219,7 +219,7 @@ impl<'a> Parser<'a> {
             let mut room = [0; LONGEST];
             let name = to_upper(word, &mut room).ok_or(SYNTAX)?;
             if name == b"BLOCK" && at < args.len() && self.caller == Caller::Script {
-                let command = String::from_utf8_lossy(args.get(0).unwrap_or_default());
+                let command = error::c_text(args.get(0).unwrap_or_default());
                 return Err(
                     format!("ERR {command} command is not allowed with BLOCK option from scripts").into()
                 );

@@ -1,0 +1,78 @@
+//! What INFO and MEMORY tell about the memory.
+
+use super::*;
+
+#[test]
+fn the_section_is_whole() {
+    let server = TestServer::start();
+    let mut c = server.raw();
+    let text = info(&mut c, "memory");
+    // The fields of Redis 7.2, in its order.
+    let fields = "used_memory used_memory_human used_memory_rss used_memory_rss_human used_memory_peak \
+                  used_memory_peak_human used_memory_peak_perc used_memory_overhead used_memory_startup \
+                  used_memory_dataset used_memory_dataset_perc total_system_memory total_system_memory_human \
+                  used_memory_lua used_memory_lua_human used_memory_vm_eval used_memory_scripts_eval \
+                  number_of_cached_scripts number_of_functions number_of_libraries used_memory_vm_functions \
+                  used_memory_vm_total used_memory_vm_total_human used_memory_functions used_memory_scripts \
+                  used_memory_scripts_human maxmemory maxmemory_human maxmemory_policy allocator_allocated \
+                  allocator_active allocator_resident allocator_frag_ratio allocator_frag_bytes allocator_rss_ratio \
+                  allocator_rss_bytes rss_overhead_ratio rss_overhead_bytes mem_fragmentation_ratio \
+                  mem_fragmentation_bytes mem_not_counted_for_evict mem_replication_backlog \
+                  mem_total_replication_buffers mem_clients_slaves mem_clients_normal mem_cluster_links \
+                  mem_aof_buffer mem_allocator active_defrag_running mem_unlinked lazyfree_pending_objects \
+                  lazyfreed_objects";
+    let names: Vec<&str> =
+        text.lines().filter_map(|line| line.split_once(':')).map(|(name, _)| name).collect();
+    assert_eq!(names, fields.split(' ').collect::<Vec<_>>());
+}
+
+#[test]
+fn the_data_set_is_told_from_the_rest() {
+    let server = TestServer::start();
+    let mut c = server.raw();
+    let batch: Vec<u8> =
+        (0..5000).flat_map(|i| encode(&["SET", &format!("key:{i}"), &"x".repeat(200)])).collect();
+    c.send(batch);
+    (0..5000).for_each(|_| c.expect("+OK\r\n"));
+    let memory = |c: &mut Raw, name: &str| number(c, "memory", name);
+    let dataset = memory(&mut c, "used_memory_dataset");
+    assert!((1_100_000..2_000_000).contains(&dataset), "{dataset} for a megabyte of values");
+    let (used, overhead) = (memory(&mut c, "used_memory"), memory(&mut c, "used_memory_overhead"));
+    assert!(
+        overhead > memory(&mut c, "used_memory_startup") && (used - overhead).abs_diff(dataset) < 100_000
+    );
+    assert_eq!(memory(&mut c, "number_of_cached_scripts"), 0);
+    c.check("EVAL \"return string.rep('x', 100000):len()\" 0", ":100000\r\n");
+    assert_eq!(memory(&mut c, "number_of_cached_scripts"), 1);
+    assert!(
+        memory(&mut c, "used_memory_vm_eval") > 10_000 && memory(&mut c, "used_memory_scripts_eval") > 40
+    );
+    c.command(&["FUNCTION", "LOAD", "#!lua name=lib\nredis.register_function('f', function() return 1 end)"]);
+    c.expect("$3\r\nlib\r\n");
+    assert_eq!(memory(&mut c, "number_of_functions"), 1);
+    assert_eq!(memory(&mut c, "number_of_libraries"), 1);
+    assert!(memory(&mut c, "used_memory_functions") > 60);
+}
+
+#[test]
+fn the_doctor_looks() {
+    let server = TestServer::start();
+    let mut c = server.raw();
+    let doctor = |c: &mut Raw| {
+        c.send("MEMORY DOCTOR\r\n");
+        String::from_utf8(c.bulk()).expect("text")
+    };
+    assert!(doctor(&mut c).contains("too little"));
+    c.check(&format!("SET k {}", "x".repeat(20)), "+OK\r\n");
+    for i in 0..400 {
+        c.check(&format!("SET key:{i} {}", "x".repeat(60_000)), "+OK\r\n");
+    }
+    for i in 0..280 {
+        c.check(&format!("DEL key:{i}"), ":1\r\n");
+    }
+    wait_until("the peak is a finding", || doctor(&mut c).contains("Peak"));
+    c.check("MEMORY PURGE", "+OK\r\n");
+    c.send("MEMORY MALLOC-STATS\r\n");
+    let text = String::from_utf8_lossy(&c.bulk()).into_owned();
+    assert!(text.starts_with("allocated: ") && text.len() > 300, "{text}");
+}
