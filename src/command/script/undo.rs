@@ -199,7 +199,8 @@ impl<'s> Undo<'s> {
             return true;
         }
         let space = host.space();
-        let word = space.peek(key).map(|live| (matches!(live.view(), View::Node(_)), live.word()));
+        // Nobody but the section changes the slot, so that what it holds is what was just seen.
+        let word = space.peek(key).map(|live| (matches!(live.view(), View::Node(_)), live.entry().load()));
         let has_room = log.images.len() < IMAGES && !word.is_some_and(|(is_node, _)| is_node);
         if has_room {
             log.push(db, key, word.map(|(_, word)| word));
