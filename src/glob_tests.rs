@@ -1,6 +1,6 @@
 //! The matcher against a recursive one that is obviously right, and the habits of Redis by example.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use proptest::prelude::*;
 
@@ -75,6 +75,15 @@ fn patterns_know_their_shape() {
     assert!(Pattern::new(b"user:*").matches(b"user:1") && !Pattern::new(b"user:*").matches(b"use"));
 }
 
+/// Processor time that this thread has used: what the machine does besides is none of the matcher's.
+fn used() -> Duration {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: the record is ours, and the clock is one that every system has.
+    let failed = unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &mut time) };
+    assert_eq!(failed, 0);
+    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
+}
+
 /// Row 42: huge patterns and piled-up stars answer at once.
 #[test]
 fn row_42_hostile_patterns_are_bounded() {
@@ -84,10 +93,10 @@ fn row_42_hostile_patterns_are_bounded() {
     let sets = [b"*".to_vec(), b"[a-z]".repeat(200_000), b"b".to_vec()].concat();
     let open = [b"*[".to_vec(), vec![b'b'; 1 << 20]].concat();
     for pattern in [piled, long, sets, open, vec![b'*'; 1 << 20], vec![b'['; 1 << 20]] {
-        let started = Instant::now();
+        let before = used();
         let expected = pattern.iter().all(|&byte| byte == b'*');
         assert_eq!(matches(&pattern, &text, false), expected);
-        assert!(started.elapsed() < Duration::from_secs(5), "a pattern of {} bytes", pattern.len());
+        assert!(used() - before < Duration::from_secs(5), "a pattern of {} bytes", pattern.len());
     }
 }
 

@@ -559,3 +559,31 @@ fn flushall_beside_an_endless_script_keeps_nobody_else() {
     flushing.check("FLUSHALL", "+OK\r\n");
     other.check("EXISTS a", ":0\r\n");
 }
+
+#[test]
+fn an_error_counts_once_where_it_came_up() {
+    let server = TestServer::start();
+    let mut c = server.raw();
+    let mut stats = |script: &str, expected: &[&str]| {
+        c.check("CONFIG RESETSTAT", "+OK\r\n");
+        c.command(&["EVAL", script, "0"]);
+        c.read_line();
+        c.send("INFO everything\r\n");
+        let info = String::from_utf8(c.bulk()).expect("text");
+        for line in expected {
+            assert!(info.contains(line), "{script}: {line} is not in {info}");
+        }
+    };
+    stats(
+        "return redis.call('select',99)",
+        &["total_error_replies:1\r\n", "errorstat_ERR:count=1\r\n", "cmdstat_select:calls=1,"],
+    );
+    stats("return redis.pcall('select',99)", &["total_error_replies:1\r\n", "errorstat_ERR:count=1\r\n"]);
+    stats("redis.pcall('nosuch') return 1", &["total_error_replies:1\r\n"]);
+    stats("redis.pcall('get') return 1", &["total_error_replies:1\r\n", "cmdstat_get:calls=0,"]);
+    stats(
+        "return redis.error_reply('MINE text')",
+        &["total_error_replies:1\r\n", "errorstat_MINE:count=1\r\n"],
+    );
+    stats("error('x')", &["total_error_replies:1\r\n", "errorstat_ERR:count=1\r\n"]);
+}

@@ -130,6 +130,40 @@ fn l7_sections_do_not_overlap() {
     race(over_all, over_all);
 }
 
+/// L7, rule 3: who gives up closing everything because a section lasts leaves nothing closed behind, and nobody asleep.
+/// That lane's section is told, so that the caller may wait for its end.
+/// Found here: a retreat that forgets the word for all.
+#[test]
+fn l7_who_gives_up_closing_everything_opens_it_again() {
+    check_bounded(2, || {
+        let guarded = Guarded::shared();
+        let section = on_lane(&guarded, 0, |guarded, lane| {
+            let section = guarded.gate.close(lane, vec![A]);
+            // It lasts as long as the other one looks, or longer.
+            thread::yield_now();
+            section.is_ok_and(|_section| {
+                guarded.add(A);
+                true
+            })
+        });
+        let all = on_lane(&guarded, 1, |guarded, lane| match guarded.gate.close_all(lane) {
+            Ok(_section) => {
+                [A, B].into_iter().for_each(|stripe| guarded.add(stripe));
+                true
+            }
+            Err(Closed::Lane(other)) => {
+                assert_eq!(other, 0, "no other lane was in a section");
+                false
+            }
+            Err(closed) => unreachable!("nobody else closes everything: {closed:?}"),
+        });
+        let writer = on_lane(&guarded, 2, |guarded, lane| write_at_last(guarded, lane, B));
+        let (section, all) = (section.join().unwrap(), all.join().unwrap());
+        writer.join().unwrap();
+        assert_eq!(guarded.sums(), [u64::from(section) + u64::from(all), u64::from(all) + 1]);
+    });
+}
+
 /// Wakes a parked thread.
 struct Unpark(Thread);
 

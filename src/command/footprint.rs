@@ -1,6 +1,7 @@
 //! What a call works on, as the gate knows it: the stripes of its keys, or everything.
 
 use super::client::Client;
+use super::exec::single_key;
 use super::keys::{self, KeyFlags};
 use super::state::Server;
 use super::table::{Command, Flags};
@@ -73,9 +74,14 @@ impl Footprint {
         if self.all {
             return;
         }
-        let mut places = Vec::new();
-        keys::extract(command.keys, args, &mut places);
-        places.iter().for_each(|&at| self.add_key(server, args.get(at).unwrap_or_default()));
+        match single_key(command, args).and_then(|at| args.get(at)) {
+            Some(key) => self.add_key(server, key),
+            None => {
+                let mut places = Vec::new();
+                keys::extract(command.keys, args, &mut places);
+                places.iter().for_each(|&at| self.add_key(server, args.get(at).unwrap_or_default()));
+            }
+        }
         if let Some(more) = command.footprint {
             more(server, client, args, setting, self);
         }

@@ -16,7 +16,7 @@ use super::table::{Command, registry};
 use super::ticks::ticks;
 use super::tracking;
 use crate::keyspace::gate::Section;
-use crate::keyspace::{Access, Space};
+use crate::keyspace::{Access, Key, Space};
 use crate::log_warning;
 use crate::protocol::args::Args;
 use crate::protocol::reply::{Output, Reply};
@@ -92,10 +92,20 @@ impl<'c> Call<'c> {
     }
 }
 
-impl Host<'_> {
+impl<'h> Host<'h> {
     /// The section that the calling command holds.
     pub fn section(&self) -> &Section<'_> {
         self.section
+    }
+
+    /// The guard that everything which the calling command has read lives under.
+    pub fn guard(&self) -> &'h Guard {
+        self.guard
+    }
+
+    /// The time at which the calling command began, in Unix milliseconds.
+    pub fn now(&self) -> u64 {
+        self.now
     }
 
     /// The lane that the calling command runs on.
@@ -141,13 +151,21 @@ impl Host<'_> {
         !self.client.guarded() || self.client.user.may(call).is_ok()
     }
 
-    /// Runs a call whose footprint the section covers, and counts it; one reply goes to `out`.
+    /// Runs a call whose footprint the section covers, and counts it; one reply goes to `out`. `key` is the call's first
+    /// key with the number of its argument, if the caller has looked at it.
     ///
     /// A panic is the call's error like any other; the client is disconnected afterwards, as always.
-    pub fn run(&mut self, call: &Call<'_>, caller: Caller, resp3: bool, out: &mut Output) {
+    pub fn run(
+        &mut self,
+        call: &Call<'_>,
+        key: Option<(usize, Key<'_>)>,
+        caller: Caller,
+        resp3: bool,
+        out: &mut Output,
+    ) {
         debug_assert!(self.footprint(call).is_covered(self.section), "{}", call.command.name);
         let (mark, began) = (out.checkpoint(), ticks());
-        let done = catch_unwind(AssertUnwindSafe(|| self.call(call, caller, resp3, out)));
+        let done = catch_unwind(AssertUnwindSafe(|| self.call(call, key, caller, resp3, out)));
         if done.is_err() {
             out.rollback(mark);
             Reply::new(out, resp3).error(ABANDONED);
@@ -167,7 +185,14 @@ impl Host<'_> {
         }
     }
 
-    fn call(&mut self, call: &Call<'_>, caller: Caller, resp3: bool, out: &mut Output) {
+    fn call(
+        &mut self,
+        call: &Call<'_>,
+        key: Option<(usize, Key<'_>)>,
+        caller: Caller,
+        resp3: bool,
+        out: &mut Output,
+    ) {
         let client = &mut *self.client;
         let space =
             Space::new(&self.server.keyspace, client.db, self.guard, self.lane, self.now, Access::Writing);
@@ -187,7 +212,7 @@ impl Host<'_> {
             caller,
             strayed: false,
             block: None,
-            first_key: None,
+            first_key: key,
         };
         (call.command.handler)(&mut ctx);
     }

@@ -172,11 +172,13 @@ impl Lane {
         self.latencies[id].record(counts.calls.load(Ordering::Relaxed), ticks, tracking);
     }
 
-    /// Counts that the call just counted answered with an error of this code.
+    /// Counts that the call just counted answered with an error of this code; none if the error itself was counted before.
     #[cold]
     pub(super) fn failed(&self, id: usize, code: &[u8]) {
         bump(&self.commands[id].failed, 1);
-        self.error(code);
+        if !code.is_empty() {
+            self.error(code);
+        }
     }
 
     /// Counts a call that was refused with an error of this code.

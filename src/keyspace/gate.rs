@@ -77,9 +77,9 @@ const SPINS_BEFORE_YIELD: u32 = 100;
 /// Looks at a lane's section before closing everything is given up: some hundred microseconds.
 #[cfg(not(sockudo_loom))]
 const PATIENCE: u32 = 2000;
-/// The models' sections all end.
+/// One look in the models, as above.
 #[cfg(sockudo_loom)]
-const PATIENCE: u32 = 1 << 30;
+const PATIENCE: u32 = 1;
 
 /// The stripe of a hash.
 #[inline]
@@ -263,10 +263,16 @@ impl Gate {
         let mut section = Section::new(self, lane, false);
         let mut observers = Observers::of(self.look_at_all()?);
         let held = section.stripes.get_mut();
-        held.reserve(stripes.len());
-        for stripe in stripes {
-            observers = observers.and(self.close_word(Closed::One(stripe))?);
-            held.push(stripe);
+        *held = stripes;
+        for at in 0..held.len() {
+            match self.close_word(Closed::One(held[at])) {
+                Ok(more) => observers = observers.and(more),
+                Err(closed) => {
+                    // Dropping the section opens what it has closed so far.
+                    held.truncate(at);
+                    return Err(closed);
+                }
+            }
         }
         section.trace.set_observers(observers);
         self.wait_for_writers(lane, held);

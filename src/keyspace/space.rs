@@ -1,7 +1,6 @@
 //! One database as one command sees it: the only way to keys, liveness, expiry and counts.
 //!
-//! Every method is one atomic step on one key. What makes a command on several keys atomic is the gate, which the
-//! executor closes before it calls the handler; the methods here are the same inside and outside of a section.
+//! Every method is one atomic step on one key. Commands on several keys are made atomic by the gate, not by them.
 
 use super::Keyspace;
 use super::entry::{Entry, Swap};

@@ -1,5 +1,5 @@
 //! Stock functions that would write to a read-only table, or see that it is empty, or leave the bounds of their memory,
-//! behind a look at their arguments.
+//! or are slow where it matters, behind a look at their arguments.
 //!
 //! These run as Lua's own functions do: allocations may be refused, calls may raise, and so no frame here has a
 //! destructor when it calls Lua.
@@ -9,6 +9,7 @@ use std::ffi::{CStr, c_int};
 use mlua_sys as ffi;
 
 use super::native::watch_closely;
+use super::number::digits;
 use super::shared::{WRAPPED, shared_of};
 
 type Raw = unsafe extern "C-unwind" fn(*mut ffi::lua_State) -> c_int;
@@ -34,6 +35,7 @@ pub(super) const ALL: [Wrapped; WRAPPED] = [
     wrapped(Some(c"table"), c"remove", write::<5>),
     wrapped(Some(c"table"), c"sort", write::<6>),
     wrapped(None, c"unpack", unpack::<7>),
+    wrapped(None, c"tonumber", to_number::<8>),
 ];
 
 /// Whether the first argument is a read-only table.
@@ -99,6 +101,23 @@ unsafe extern "C-unwind" fn unpack<const NUMBER: usize>(state: *mut ffi::lua_Sta
             ffi::lua_settop(state, 1);
             ffi::lua_pushinteger(state, 1);
             ffi::lua_pushinteger(state, ffi::lua_Integer::from(c_int::MAX));
+        }
+        call_stock(state, NUMBER)
+    }
+}
+
+/// `tonumber`: of a few digits, which is what a script mostly has in its arguments, the number is told at once. C's
+/// parser needs ten times as long.
+unsafe extern "C-unwind" fn to_number<const NUMBER: usize>(state: *mut ffi::lua_State) -> c_int {
+    // SAFETY: as in `read`; the string stays on the stack.
+    unsafe {
+        if ffi::lua_gettop(state) == 1 && ffi::lua_type(state, 1) == ffi::LUA_TSTRING {
+            let mut len = 0;
+            let text = ffi::lua_tolstring(state, 1, &mut len).cast::<u8>();
+            if let Some(number) = digits(std::slice::from_raw_parts(text, len)) {
+                ffi::lua_pushnumber(state, number);
+                return 1;
+            }
         }
         call_stock(state, NUMBER)
     }

@@ -46,6 +46,7 @@ impl Interpreter {
         // SAFETY: as above.
         unsafe { sandbox::build(&mut stack, add) };
         native::watch(state);
+        native::collect_rarely(state, true);
         stack.push_handler();
         let handler = stack.keep();
         Interpreter { state, shared, handler }
@@ -95,7 +96,10 @@ impl Interpreter {
         self.shared.run.set(ptr::null());
         self.shared.tick.set(None);
         let doomed = self.shared.doomed.replace(false);
-        native::watch(self.state);
+        if doomed {
+            native::watch(self.state);
+        }
+        native::collect_rarely(self.state, true);
         if let Some(panic) = self.shared.panic.take() {
             resume_unwind(panic);
         }

@@ -75,6 +75,9 @@ fn refuse(shared: &Shared, stack: &mut Stack<'_>) {
 pub(super) unsafe extern "C-unwind" fn hook(state: *mut ffi::lua_State, _: *mut ffi::lua_Debug) {
     // SAFETY: Lua calls this with a state that is alive, and nothing in this frame has a destructor.
     unsafe {
+        if shared_of(state).memory.get() > ROOMY {
+            collect_rarely(state, false);
+        }
         if ticked(shared_of(state)) {
             watch_closely(state);
             ffi::lua_pushnil(state);
@@ -95,6 +98,26 @@ fn ticked(shared: &Shared) -> bool {
         shared.doomed.set(doomed);
     }
     shared.doomed.get()
+}
+
+/// How far memory grows, in percent of what was in use after the last collection, before the next one begins. A cycle
+/// costs as much as some hundred short scripts, and what they leave is little.
+const RARE: c_int = 400;
+/// The same once a script uses much, as Lua itself has it.
+const USUAL: c_int = 200;
+/// Bytes that are much.
+const ROOMY: usize = 1 << 20;
+
+/// A cap below which garbage is collected as usual, bytes: else it would fill the cap.
+const TIGHT: usize = 32 << 20;
+
+/// Sets how often garbage is collected.
+pub(super) fn collect_rarely(state: *mut ffi::lua_State, rarely: bool) {
+    // SAFETY: the state is alive; setting the pause allocates nothing and raises nothing.
+    unsafe {
+        let rarely = rarely && shared_of(state).limit.get() > TIGHT;
+        ffi::lua_gc(state, ffi::LUA_GCSETPAUSE, if rarely { RARE } else { USUAL });
+    }
 }
 
 /// Has the hook called at every instruction of this coroutine.

@@ -23,6 +23,14 @@ pub fn print(value: f64, digits: u8, into: &mut Vec<u8>) {
     into.extend_from_slice(&room[..usize::try_from(len).unwrap_or(0).min(ROOM - 1)]);
 }
 
+/// The value of text that is nothing but a few digits.
+pub(super) fn digits(text: &[u8]) -> Option<f64> {
+    /// Fifteen digits fit a double without loss.
+    const MOST: usize = 15;
+    let few = !text.is_empty() && text.len() <= MOST && text.iter().all(u8::is_ascii_digit);
+    few.then(|| text.iter().fold(0u64, |number, digit| number * 10 + u64::from(digit - b'0')) as f64)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -31,6 +39,18 @@ mod tests {
         let mut text = Vec::new();
         print(value, digits, &mut text);
         String::from_utf8(text).expect("digits")
+    }
+
+    #[test]
+    fn digits_are_a_number() {
+        for (text, number) in
+            [(&b"0"[..], Some(0.0)), (b"0042", Some(42.0)), (b"999999999999999", Some(999_999_999_999_999.0))]
+        {
+            assert_eq!(digits(text), number);
+        }
+        for other in [&b""[..], b"-1", b"1.5", b" 1", b"0x10", b"1e3", b"1000000000000000"] {
+            assert_eq!(digits(other), None);
+        }
     }
 
     #[test]

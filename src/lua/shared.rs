@@ -7,6 +7,7 @@ use std::ptr;
 
 use mlua_sys as ffi;
 
+use super::alloc::Pool;
 use super::cjson::Settings;
 use super::random::Random;
 
@@ -33,6 +34,8 @@ pub(super) struct Shared {
     pub(super) read_only: RefCell<Vec<*const c_void>>,
     /// The stock functions that ours call when they have looked at the arguments, by the number of the wrapper.
     pub(super) stock: [Cell<Option<ffi::lua_CFunction>>; WRAPPED],
+    /// Free blocks of the allocator's.
+    pub(super) pool: Pool,
     /// Of `math.random`.
     pub(super) random: Cell<Random>,
     /// Of `cjson`.
@@ -40,7 +43,7 @@ pub(super) struct Shared {
 }
 
 /// How many stock functions are wrapped; see `guarded`.
-pub(super) const WRAPPED: usize = 8;
+pub(super) const WRAPPED: usize = 9;
 
 impl Shared {
     pub(super) fn new(limit: usize) -> Shared {
@@ -54,6 +57,7 @@ impl Shared {
             tick: Cell::new(None),
             read_only: RefCell::default(),
             stock: Default::default(),
+            pool: Pool::default(),
             random: Cell::new(Random::default()),
             cjson: Cell::new(Settings::default()),
         }

@@ -225,6 +225,21 @@ impl<'l> Stack<'l> {
         }
     }
 
+    /// The string at `number`, counted from the bottom, where there is a value; none for other kinds.
+    #[inline]
+    pub fn string_at(&self, number: i32) -> Option<&[u8]> {
+        debug_assert!(number > 0 && number as usize <= self.top());
+        let mut len = 0;
+        // SAFETY: see the module; as in `bytes`.
+        unsafe {
+            if ffi::lua_type(self.state, number) != ffi::LUA_TSTRING {
+                return None;
+            }
+            let start = ffi::lua_tolstring(self.state, number, &mut len);
+            Some(std::slice::from_raw_parts(start.cast(), len))
+        }
+    }
+
     /// The string or number at `index` as a string: a number on the stack becomes one.
     pub fn text(&mut self, index: i32) -> Option<&[u8]> {
         if self.kind(index) == Kind::Number {
@@ -351,6 +366,19 @@ impl<'l> Stack<'l> {
         let small = |count: usize| c_int::try_from(count).unwrap_or(c_int::MAX);
         // SAFETY: see the module.
         unsafe { ffi::lua_createtable(self.state, small(elements), small(fields)) };
+    }
+
+    /// Pushes a table with these strings.
+    pub fn push_list<'w>(&mut self, words: impl ExactSizeIterator<Item = &'w [u8]>) {
+        self.push_table(words.len(), 0);
+        self.room();
+        for (at, word) in words.enumerate() {
+            // SAFETY: see the module; there is room for the string, and the table is below it.
+            unsafe {
+                ffi::lua_pushlstring_(self.state, word.as_ptr().cast(), word.len());
+                ffi::lua_rawseti_(self.state, -2, at as i32 + 1);
+            }
+        }
     }
 
     /// Pushes a function of ours.

@@ -25,7 +25,7 @@ use super::socket::{read_now, send, send_now};
 use super::tls::Session;
 use super::worker::{Arrival, Local};
 use super::{mail, pressure};
-use crate::command::blocking::{Change, End, Waiter};
+use crate::command::blocking::{Change, End, Waiter, run_again};
 use crate::command::client::Client;
 use crate::command::error;
 use crate::command::exec::{Alone, Closed, Progress};
@@ -356,8 +356,7 @@ impl Connection {
     /// Runs the waiting command once more, because its time has come.
     async fn run_again(&self, waiter: &Waiter) {
         let server = &self.local.server;
-        let ended = self.local.worker.borrow_mut().run_again(server, waiter);
-        match ended {
+        match run_again(server, self.local.lane, waiter) {
             // The poller has its turn, to tell of a client that was killed and is not run for.
             // A command that waits is not refused for want of memory; it takes its turn.
             Alone::Done | Alone::Memory => tokio::task::yield_now().await,

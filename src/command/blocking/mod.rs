@@ -50,7 +50,8 @@ mod waiter;
 pub(super) use commands::COMMANDS;
 
 pub use queues::Queues;
-pub(super) use serve::{Served, close, run_again, serve, wait};
+pub use serve::run_again;
+pub(super) use serve::{Served, close, serve, wait};
 pub use timeout::{milliseconds, seconds};
 pub use waiter::{Change, End, Waiter};
 

@@ -13,10 +13,11 @@ use crate::command::nested::{Call, Caller};
 use crate::command::state::{Server, unix_ms};
 use crate::command::tracking::{self, Own};
 use crate::keyspace::gate::{Closed, Observers, Section};
+use crate::keyspace::reclaim::collect_if_due;
 use crate::keyspace::{Access, Space};
 use crate::log_warning;
 use crate::protocol::reply::{Output, Reply};
-use crate::sync::epoch::Guard;
+use crate::sync::epoch::{Guard, pin};
 use crate::value::node::NodeKind;
 use crate::value::word::View;
 
@@ -85,8 +86,10 @@ pub(in crate::command) fn serve(done: &Served<'_>) {
 }
 
 /// Runs a waiting command although nobody has written, because its time has come; and with it, in their order, the
-/// others that wait for its keys.
-pub(in crate::command) fn run_again(server: &Server, guard: &Guard, lane: usize, waiter: &Waiter) -> Alone {
+/// others that wait for its keys. The lane is the caller's own, and idle.
+pub fn run_again(server: &Server, lane: usize, waiter: &Waiter) -> Alone {
+    let guard = &pin();
+    collect_if_due(guard);
     let mut footprint = Footprint::default();
     footprint.add_stripes(&waiter.touches);
     let section = match close(server, lane, footprint) {

@@ -516,9 +516,7 @@ impl Worker {
     /// Runs a waiting command once more, because its time has come: see [`blocking::Block::again_at`].
     #[cold]
     pub fn run_again(&mut self, server: &Server, waiter: &blocking::Waiter) -> Alone {
-        let guard = pin();
-        collect_if_due(&guard);
-        blocking::run_again(server, &guard, self.lane, waiter)
+        blocking::run_again(server, self.lane, waiter)
     }
 }
 
@@ -555,7 +553,7 @@ impl Prepared {
 
 /// The argument of a call's only key, if it has exactly one and one step on it is all that the command does.
 #[inline]
-fn single_key(command: &Command, args: Args<'_>) -> Option<usize> {
+pub(super) fn single_key(command: &Command, args: Args<'_>) -> Option<usize> {
     if command.only_key != 0 {
         return Some(command.only_key);
     }

@@ -129,9 +129,9 @@ impl Worker {
         client.last_command = id as u16;
         let needs = transaction::needs_memory(client, command);
         let short = self.is_short(run, client, needs)?;
-            let call = Call { id, command, args };
-            let refused = run.refusal(client, command, args);
-            let admission = transaction::admit(run.server, client, &call, short, refused);
+        let call = Call { id, command, args };
+        let refused = run.refusal(client, command, args);
+        let admission = transaction::admit(run.server, client, &call, short, refused);
         if let Admission::Refused(text) = admission {
             Reply::new(out, client.resp3).error(&text);
             run.count_refusal(Some(id), out);

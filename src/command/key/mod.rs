@@ -7,7 +7,7 @@ pub(in crate::command) mod object;
 mod transfer;
 pub(in crate::command) mod walk;
 
-pub(super) use transfer::duplicate;
+pub(super) use transfer::duplicate_view;
 
 use crate::command::Ctx;
 use crate::command::keys::{KeyFlags, KeySpec};

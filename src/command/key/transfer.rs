@@ -117,15 +117,18 @@ fn place(space: &Space<'_>, name: &[u8], live: &Live<'_>, overwrite: bool) -> bo
 }
 
 /// A value of its own that holds what `live` does, with the same deadline.
-pub(in crate::command) fn duplicate(live: &Live<'_>) -> OwnedWord {
-    match live.view() {
-        View::Int(int) => OwnedWord::from_int(int, live.expire_at),
-        View::Short(text) => OwnedWord::from_bytes(text.as_slice(), live.expire_at),
-        View::Raw(text) => OwnedWord::from_bytes(text, live.expire_at),
-        View::Packed(packed) => {
-            OwnedWord::from_packed(packed.kind, packed.form, packed.bytes, live.expire_at)
-        }
-        View::Node(node) => duplicate_node(node, live.expire_at),
+fn duplicate(live: &Live<'_>) -> OwnedWord {
+    duplicate_view(live.view(), live.expire_at)
+}
+
+/// A value of its own that holds what is seen, with this deadline.
+pub(in crate::command) fn duplicate_view(view: View<'_>, expire_at: ExpireAt) -> OwnedWord {
+    match view {
+        View::Int(int) => OwnedWord::from_int(int, expire_at),
+        View::Short(text) => OwnedWord::from_bytes(text.as_slice(), expire_at),
+        View::Raw(text) => OwnedWord::from_bytes(text, expire_at),
+        View::Packed(packed) => OwnedWord::from_packed(packed.kind, packed.form, packed.bytes, expire_at),
+        View::Node(node) => duplicate_node(node, expire_at),
     }
 }
 

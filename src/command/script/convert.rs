@@ -164,13 +164,24 @@ impl<'b> Replies<'b> {
     }
 }
 
+/// The field that says of an error table that its error has been counted.
+const COUNTED: &str = "ignore_error_stats_update";
+
+/// Whether the error table on top is of an error that has been counted.
+pub(super) fn was_counted(stack: &mut Stack<'_>) -> bool {
+    stack.get_field(-1, COUNTED);
+    let counted = stack.truth(-1);
+    stack.pop(1);
+    counted
+}
+
 /// Pushes the table that stands for an error whose code is its first word. It has been counted already, or never is.
 pub(super) fn push_error(stack: &mut Stack<'_>, text: &str) {
     stack.push_table(0, 4);
     stack.push_bytes(text.as_bytes());
     stack.set_field(-2, "err");
     stack.push_boolean(true);
-    stack.set_field(-2, "ignore_error_stats_update");
+    stack.set_field(-2, COUNTED);
 }
 
 // -- values to replies ----------------------------------------------------------------------------------------------
@@ -227,7 +238,8 @@ fn push_field(stack: &mut Stack<'_>, name: &str, kind: Kind) -> bool {
 /// A table with certain fields stands for a kind of reply; any other is an array up to its first nil.
 fn reply_table(stack: &mut Stack<'_>, resp3: bool, out: &mut Reply<'_>) {
     if let Some(text) = text_field(stack, "err") {
-        return out.error(&error_text(&text));
+        let text = error_text(&text);
+        return if was_counted(stack) { out.counted_error(&text) } else { out.error(&text) };
     }
     if let Some(text) = text_field(stack, "ok") {
         return out.simple(&String::from_utf8_lossy(&text));

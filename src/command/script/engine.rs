@@ -2,11 +2,13 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use super::api;
 use super::function::{Library, Loading};
 use super::registry::Script;
+use super::undo::Log;
 use crate::lua::sha1::{self, Hex};
 use crate::lua::{Failure, Interpreter, Reference, Stack};
 use crate::memory;
@@ -21,13 +23,21 @@ const COMPILED: usize = 1024;
 pub(super) struct Engine {
     pub(super) lua: Interpreter,
     /// Kept from one run to the next for their room.
-    pub(super) buffers: (ArgBuf, Output),
+    pub(super) buffers: (ArgBuf, Output, Log),
     globals: Reference,
-    scripts: HashMap<Hex, (Arc<Script>, Reference), foldhash::fast::RandomState>,
+    scripts: HashMap<Hex, Rc<Compiled>, foldhash::fast::RandomState>,
+    /// The script that was asked for last: a command asks for it three times, and the same one often comes again.
+    last: RefCell<Option<Rc<Compiled>>>,
     libraries: HashMap<u64, Loaded>,
     /// Of the functions' interpreter: the metatable of the globals, and what it shows to a library that is being
     /// loaded and to functions that run.
     views: Option<[Reference; 3]>,
+}
+
+/// A script that this thread has compiled. Threads share no count of it, which each run would change.
+pub(super) struct Compiled {
+    pub(super) script: Arc<Script>,
+    pub(super) function: Reference,
 }
 
 /// A library with its functions by name.
@@ -63,8 +73,8 @@ pub(super) fn with_functions<R>(limit: usize, job: impl FnOnce(&mut Engine) -> R
 }
 
 /// The script of this digest, if this thread has compiled it and it is still there.
-pub(super) fn compiled(sha: &Hex) -> Option<Arc<Script>> {
-    SCRIPTS.with_borrow(|engine| engine.as_ref()?.compiled(sha).map(|(script, _)| Arc::clone(script)))
+pub(super) fn compiled(sha: &Hex) -> Option<Rc<Compiled>> {
+    SCRIPTS.with_borrow(|engine| engine.as_ref()?.find(sha))
 }
 
 /// The digest of a script's text.
@@ -110,25 +120,27 @@ impl Engine {
             globals,
             buffers: Default::default(),
             scripts: HashMap::default(),
+            last: RefCell::default(),
             libraries: HashMap::new(),
             views: None,
         }
     }
 
-    fn compiled(&self, sha: &Hex) -> Option<&(Arc<Script>, Reference)> {
-        self.scripts.get(sha).filter(|(script, _)| !script.gone.load(Ordering::Acquire))
-    }
-
-    /// The script of this digest with its function.
-    pub(super) fn find(&self, sha: &Hex) -> Option<(Arc<Script>, Reference)> {
-        self.compiled(sha).cloned()
+    /// The script of this digest, if it is still there.
+    pub(super) fn find(&self, sha: &Hex) -> Option<Rc<Compiled>> {
+        let mut last = self.last.borrow_mut();
+        if last.as_ref().is_none_or(|last| last.script.sha != *sha) {
+            *last = Some(Rc::clone(self.scripts.get(sha)?));
+        }
+        last.clone().filter(|found| !found.script.gone.load(Ordering::Acquire))
     }
 
     /// Compiles a script; an error's text is Lua's.
-    pub(super) fn compile(&mut self, script: &Arc<Script>) -> Result<Reference, String> {
+    pub(super) fn compile(&mut self, script: &Arc<Script>) -> Result<Rc<Compiled>, String> {
+        self.last.take();
         if self.scripts.len() >= COMPILED {
             let mut stack = self.lua.stack();
-            self.scripts.drain().for_each(|(_, (_, function))| stack.release(function));
+            self.scripts.drain().for_each(|(_, old)| stack.release(old.function));
         }
         let mut stack = self.lua.stack();
         stack.set_top(0);
@@ -136,10 +148,11 @@ impl Engine {
             return Err(String::from_utf8_lossy(stack.text(-1).unwrap_or_default()).into_owned());
         }
         let function = stack.keep();
-        if let Some((_, old)) = self.scripts.insert(script.sha, (Arc::clone(script), function)) {
-            self.lua.stack().release(old);
+        let compiled = Rc::new(Compiled { script: Arc::clone(script), function });
+        if let Some(old) = self.scripts.insert(script.sha, Rc::clone(&compiled)) {
+            self.lua.stack().release(old.function);
         }
-        Ok(function)
+        Ok(compiled)
     }
 
     /// Puts the function, and what it is called with, on the stack; how many parameters that is. Keys and arguments
@@ -275,10 +288,5 @@ fn name_api(stack: &mut Stack<'_>) {
 }
 
 fn push_words(stack: &mut Stack<'_>, words: Args<'_>, from: usize, most: usize) {
-    let count = words.len().saturating_sub(from).min(most);
-    stack.push_table(count, 0);
-    for (at, word) in words.iter().skip(from).take(count).enumerate() {
-        stack.push_bytes(word);
-        stack.set_element(-2, at as i32 + 1);
-    }
+    stack.push_list(words.slice_from(from).first(most).iter());
 }

@@ -1,9 +1,10 @@
 //! EVAL, EVALSHA and their read-only forms.
 
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::engine::{self, Engine};
+use super::engine::{self, Compiled, Engine};
 use super::flags::{self, ScriptFlags};
 use super::registry::Script;
 use super::run::{self, Ended, Job};
@@ -12,7 +13,6 @@ use crate::command::footprint::{Footprint, Setting};
 use crate::command::state::Server;
 use crate::command::table::{Command, Flags};
 use crate::command::{Ctx, diagnosis, error, room};
-use crate::lua::Reference;
 use crate::lua::sha1::Hex;
 use crate::protocol::args::{Args, parse_i64};
 use crate::sync::Ordering;
@@ -45,7 +45,7 @@ pub(super) fn footprint_of_text(
 ) {
     let strays = || {
         let sha = engine::digest(args.get(1).unwrap_or_default());
-        engine::compiled(&sha).is_some_and(|script| script.strays.load(Ordering::Relaxed))
+        engine::compiled(&sha).is_some_and(|found| found.script.strays.load(Ordering::Relaxed))
     };
     if setting == Setting::Nested || strays() {
         footprint.add_everything();
@@ -61,8 +61,8 @@ pub(super) fn footprint_of_sha(
     footprint: &mut Footprint,
 ) {
     let strays = || {
-        let script = sha_of(args.get(1).unwrap_or_default()).and_then(|sha| engine::compiled(&sha));
-        script.is_some_and(|script| script.strays.load(Ordering::Relaxed))
+        let found = sha_of(args.get(1).unwrap_or_default()).and_then(|sha| engine::compiled(&sha));
+        found.is_some_and(|found| found.script.strays.load(Ordering::Relaxed))
     };
     if setting == Setting::Nested || strays() {
         footprint.add_everything();
@@ -95,10 +95,11 @@ pub fn is_long(server: &Server, command: &Command, args: Args<'_>) -> bool {
     };
     // A script that nobody knows is refused at once, or new.
     let Some(sha) = sha else { return false };
-    let script = engine::compiled(&sha).or_else(|| server.scripts.find(&sha));
-    script.map_or(command.name.starts_with("eval") && !command.name.contains("sha"), |script| {
-        !script.pace.is_short()
-    })
+    if let Some(found) = engine::compiled(&sha) {
+        return !found.script.pace.is_short();
+    }
+    let is_new = || matches!(command.name, "eval" | "eval_ro");
+    server.scripts.find(&sha).map_or_else(is_new, |script| !script.pace.is_short())
 }
 
 /// The flags under which a call is held back: what its script declares says whether it writes. A script that is not
@@ -134,12 +135,11 @@ fn evaluate_by_sha(ctx: &mut Ctx<'_>, read_only: bool) {
     };
     run_script(ctx, read_only, sha, |ctx, engine| {
         let script = ctx.server.scripts.find(&sha).ok_or(NO_SCRIPT)?;
-        let function = compile(engine, &script)?;
-        Ok((script, function))
+        compile(engine, &script)
     });
 }
 
-type Found = Result<(Arc<Script>, Reference), String>;
+type Found = Result<Rc<Compiled>, String>;
 
 /// Runs the script of this digest; `otherwise` brings one that this thread has not compiled.
 fn run_script(
@@ -173,16 +173,15 @@ pub(super) fn add(server: &Server, engine: &mut Engine, sha: Hex, body: bytes::B
             Script::new(sha, body, flags, skip)
         }
     };
-    let function = compile(engine, &script)?;
+    let compiled = compile(engine, &script)?;
     let kept = server.scripts.add(Arc::clone(&script), loaded);
     if Arc::ptr_eq(&kept, &script) {
-        return Ok((script, function));
+        return Ok(compiled);
     }
-    let function = compile(engine, &kept)?;
-    Ok((kept, function))
+    compile(engine, &kept)
 }
 
-fn compile(engine: &mut Engine, script: &Arc<Script>) -> Result<Reference, String> {
+fn compile(engine: &mut Engine, script: &Arc<Script>) -> Found {
     let compiled = engine.compile(script);
     compiled.map_err(|text| format!("ERR Error compiling script (new function): {text}"))
 }
@@ -190,7 +189,7 @@ fn compile(engine: &mut Engine, script: &Arc<Script>) -> Result<Reference, Strin
 fn run_found(
     ctx: &mut Ctx<'_>,
     engine: &mut Engine,
-    (script, function): &(Arc<Script>, Reference),
+    Compiled { script, function }: &Compiled,
     keys: usize,
     read_only: bool,
 ) {

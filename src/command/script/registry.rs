@@ -36,7 +36,6 @@ pub struct Scripts {
     evaled: Mutex<VecDeque<Hex>>,
     /// What runs on each lane.
     slots: Box<[CachePadded<Slot>]>,
-    runs: AtomicU64,
     /// Held by the one script that may wait for stripes although it cannot be undone; see `undo`.
     pub(super) token: AtomicBool,
     /// Scripts may call commands that are not for scripts: DEBUG SET-DISABLE-DENY-SCRIPTS.
@@ -48,6 +47,8 @@ pub struct Scripts {
 pub(super) struct Slot {
     /// `number << 1 | is_function` of the run, 0 if none.
     run: AtomicU64,
+    /// Runs so far.
+    runs: AtomicU64,
     /// Unix time in milliseconds.
     started: AtomicU64,
     pub(super) wrote: AtomicBool,
@@ -100,7 +101,6 @@ impl Scripts {
             by_sha: RwLock::default(),
             evaled: Mutex::default(),
             slots: (0..lanes).map(|_| CachePadded::default()).collect(),
-            runs: AtomicU64::new(1),
             token: AtomicBool::new(false),
             call_anything: AtomicBool::new(false),
         }
@@ -152,11 +152,13 @@ impl Scripts {
 
     // -- what runs ----------------------------------------------------------------------------------------------
 
-    /// A run begins on this lane, until the guard is dropped.
-    pub(super) fn begin(&self, lane: usize, is_function: bool) -> Running<'_> {
+    /// A run begins on this lane at the Unix time `now` in milliseconds, until the guard is dropped.
+    pub(super) fn begin(&self, lane: usize, is_function: bool, now: u64) -> Running<'_> {
         let slot = &*self.slots[lane];
-        let run = self.runs.fetch_add(1, Ordering::Relaxed) << 1 | u64::from(is_function);
-        slot.started.store(unix_ms(), Ordering::Relaxed);
+        let number = slot.runs.load(Ordering::Relaxed) + 1;
+        slot.runs.store(number, Ordering::Relaxed);
+        let run = number << 1 | u64::from(is_function);
+        slot.started.store(now, Ordering::Relaxed);
         slot.wrote.store(false, Ordering::Relaxed);
         // Ordering: Release, so that who sees the run sees its beginning.
         slot.run.store(run, Ordering::Release);
@@ -260,14 +262,14 @@ mod tests {
     fn only_what_has_not_written_is_killed() {
         let scripts = Scripts::new(2);
         assert_eq!(scripts.kill(false), Err(NotKilled::NotBusy));
-        let first = scripts.begin(0, false);
+        let first = scripts.begin(0, false, 0);
         assert_eq!(scripts.kill(true), Err(NotKilled::OtherSort));
         first.slot.wrote.store(true, Ordering::Relaxed);
         assert_eq!(scripts.kill(false), Err(NotKilled::Unkillable));
-        let second = scripts.begin(1, false);
+        let second = scripts.begin(1, false, 0);
         assert_eq!(scripts.kill(false), Ok(()));
         assert!(second.is_killed() && !first.is_killed());
         drop(second);
-        assert!(!scripts.begin(1, false).is_killed(), "a kill is for one run only");
+        assert!(!scripts.begin(1, false, 0).is_killed(), "a kill is for one run only");
     }
 }

@@ -1,26 +1,27 @@
 //! One run of a script or function: what its calls of `redis.*` find around them.
 
-use std::cell::{Cell, RefCell};
-use std::time::{Duration, Instant};
-
 use super::api::Mode;
 use super::convert::{self, Replies};
 use super::engine::Engine;
 use super::flags::ScriptFlags;
 use super::registry::{Running, Shown};
-use super::undo::Undo;
+use super::undo::{MustBeginAnew, Undo};
 use crate::command::Ctx;
 use crate::command::nested::{Call, Caller, Host, Unfit};
 use crate::command::persist::NOT_SAVED;
 use crate::command::room;
 use crate::command::table::Flags;
+use crate::command::ticks::{micros, ticks};
 use crate::lua::{Failure, Kind, Raised, Reference, Stack};
 use crate::protocol::args::ArgBuf;
 use crate::protocol::reply::{Output, Reply};
-use crate::sync::Ordering;
+use crate::sync::{Ordering, yield_now};
+use std::cell::{Cell, RefCell};
 
-/// How long a run stays out of FUNCTION STATS: showing itself costs it a copy of its words.
-const SHOWN_AFTER: Duration = Duration::from_millis(5);
+/// How many microseconds a run stays out of FUNCTION STATS: showing itself costs it a copy of its words.
+const SHOWN_AFTER: u64 = 5000;
+/// Calls of commands after which a script on the pool gives way: some tens of microseconds.
+const CALLS_PER_TURN: u32 = 64;
 
 /// What is to run.
 pub(super) struct Job<'j> {
@@ -51,7 +52,12 @@ pub(super) struct Run<'h> {
     read_only: bool,
     undo: Undo<'h>,
     running: Running<'h>,
-    began: Instant,
+    /// In ticks of the cycle counter.
+    began: u64,
+    /// It runs on the pool, beside workers whose clients expect microseconds.
+    gives_way: bool,
+    /// Calls of commands since it gave way.
+    turn: Cell<u32>,
     shown: Cell<bool>,
     is_function: bool,
     name: &'h [u8],
@@ -76,13 +82,16 @@ pub(super) fn execute(ctx: &mut Ctx<'_>, engine: &mut Engine, function: Referenc
     let Some((host, reply)) = ctx.host() else { return Ended::Whole };
     let (db, resp3) = (host.client.db, host.client.resp3);
     let lane = host.lane();
+    let (words_of_call, output, log) = std::mem::take(&mut engine.buffers);
     let run = Run {
         flags: job.flags,
         resp3: Cell::new(false),
         read_only: job.read_only || job.flags.contains(ScriptFlags::NO_WRITES),
-        undo: Undo::new(&server.scripts),
-        running: server.scripts.begin(lane, job.is_function),
-        began: Instant::now(),
+        undo: Undo::new(&server.scripts, log),
+        running: server.scripts.begin(lane, job.is_function, host.now()),
+        began: ticks(),
+        gives_way: lane >= server.workers,
+        turn: Cell::default(),
         shown: Cell::new(false),
         is_function: job.is_function,
         name: job.name,
@@ -91,14 +100,15 @@ pub(super) fn execute(ctx: &mut Ctx<'_>, engine: &mut Engine, function: Referenc
         fixed: caller != Caller::Client,
         strayed: Cell::new(false),
         killed: Cell::new(false),
-        buffers: RefCell::new(std::mem::take(&mut engine.buffers)),
+        buffers: RefCell::new((words_of_call, output)),
         log: RefCell::default(),
         host: RefCell::new(host),
     };
     let ended = run.call(engine, function, args, job, reply);
     run.host.borrow_mut().client.db = db;
     debug_assert_eq!(run.host.borrow().client.resp3, resp3);
-    engine.buffers = run.buffers.take();
+    let (words_of_call, output) = run.buffers.take();
+    engine.buffers = (words_of_call, output, run.undo.take_log());
     ended
 }
 
@@ -125,7 +135,11 @@ impl Run<'_> {
         match outcome {
             Ok(()) => convert::reply(&mut stack, self.resp3.get(), reply),
             Err(Failure::Doomed) => reply.error(&self.doomed_text()),
-            Err(Failure::Raised) => reply.error(&error_of(&mut stack, self.name)),
+            Err(Failure::Raised) => {
+                let counted = stack.kind(-1) == Kind::Table && convert::was_counted(&mut stack);
+                let text = error_of(&mut stack, self.name);
+                if counted { reply.counted_error(&text) } else { reply.error(&text) }
+            }
         }
         engine.lua.tidy();
         Ended::Whole
@@ -150,15 +164,28 @@ impl Run<'_> {
             self.killed.set(true);
             return true;
         }
-        if !self.shown.get() && self.began.elapsed() > SHOWN_AFTER {
+        if self.gives_way {
+            yield_now();
+        }
+        if !self.shown.get() && micros(ticks() - self.began) > SHOWN_AFTER {
             self.shown.set(true);
             self.running.show(|| Shown { name: self.name.to_vec(), words: (self.words)() });
         }
         false
     }
 
+    /// Lets others have the processor who wait for it.
+    fn give_way(&self) {
+        self.turn.set(self.turn.get() + 1);
+        if self.gives_way && self.turn.get() >= CALLS_PER_TURN {
+            self.turn.set(0);
+            yield_now();
+        }
+    }
+
     /// `redis.call` and `redis.pcall`: the arguments on the stack are a command. Pushes its reply.
     pub(super) fn command(&self, stack: &mut Stack<'_>) -> Result<Answer, Raised> {
+        self.give_way();
         let mut buffers = self.buffers.borrow_mut();
         let (words, out) = &mut *buffers;
         let collected = collect(stack, words);
@@ -195,29 +222,52 @@ impl Run<'_> {
     ) -> Result<Result<(), String>, Raised> {
         let call = match Call::resolve(words.args()) {
             Ok(call) => call,
-            Err(Unfit::Unknown) => return Ok(Err("ERR Unknown Redis command called from script".into())),
-            Err(Unfit::Arity(..)) => {
-                return Ok(Err("ERR Wrong number of args calling Redis command from script".into()));
+            Err(Unfit::Unknown) => {
+                return Ok(Err(self.refused(None, "ERR Unknown Redis command called from script")));
+            }
+            Err(Unfit::Arity(id, _)) => {
+                let text = "ERR Wrong number of args calling Redis command from script";
+                return Ok(Err(self.refused(Some(id), text)));
             }
         };
-        let mut host = self.host.borrow_mut();
         let forbidden = call.command.flags.contains(Flags::NOSCRIPT);
-        if let Some(text) = host.refusal_in_script(&call).filter(|_| !forbidden) {
+        let refusal = self.host.borrow_mut().refusal_in_script(&call);
+        if let Some(text) = refusal.filter(|_| !forbidden) {
             return Ok(Err(text));
         }
         if let Err(text) = self.allows(&call) {
-            return Ok(Err(text.into()));
+            return Ok(Err(self.refused(Some(call.id), text)));
         }
-        if !self.fixed && self.undo.prepare(&host, &call).is_err() {
-            self.strayed.set(true);
-            return Err(stack.doom());
-        }
+        let mut host = self.host.borrow_mut();
+        let key = match self.fixed {
+            true => None,
+            false => match self.undo.prepare(&host, &call) {
+                Ok(key) => key,
+                Err(MustBeginAnew) => {
+                    self.strayed.set(true);
+                    return Err(stack.doom());
+                }
+            },
+        };
         if call.command.flags.contains(Flags::WRITE) {
             // Ordering: Relaxed; who kills looks once more when the run does.
             self.running.slot.wrote.store(true, Ordering::Relaxed);
         }
-        host.run(&call, Caller::Script, self.resp3.get(), out);
+        host.run(&call, key, Caller::Script, self.resp3.get(), out);
         Ok(Ok(()))
+    }
+
+    /// Counts that a call of this command, if there is such a one, was refused.
+    #[cold]
+    fn refused(&self, id: Option<usize>, text: &str) -> String {
+        let host = self.host.borrow();
+        let counters = host.server.stats.lane(host.lane());
+        let code = text.split(' ').next().unwrap_or_default().as_bytes();
+        match id {
+            Some(id) => counters.rejected(id, code),
+            None => counters.error(code),
+        }
+        text.into()
     }
 
     /// Whether tests have allowed what scripts must not call. A script within a script there is never.
@@ -263,8 +313,11 @@ fn collect(stack: &mut Stack<'_>, words: &mut ArgBuf) -> Result<(), &'static str
         return Err("ERR Please specify at least one argument for this redis lib call");
     }
     for number in 1..=count as i32 {
+        if let Some(text) = stack.string_at(number) {
+            words.push(text);
+            continue;
+        }
         match stack.kind(number) {
-            Kind::String => words.push(stack.bytes(number).unwrap_or_default()),
             Kind::Number => {
                 let mut digits = Vec::new();
                 crate::lua::print(stack.number(number).unwrap_or(0.0), 17, &mut digits);

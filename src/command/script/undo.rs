@@ -5,9 +5,9 @@
 //! 1. The section tries to close it, which never waits for another section (rule 8 of `gate`). Nearly always that is
 //!    all.
 //! 2. If another section has the stripe, the script begins anew with everything closed, and its later runs begin that
-//!    way. What it has written is undone first: before the first change of a key, its word was copied. Nobody has seen
+//!    way. What it has written is undone first: before the first change of a key, its word was noted. Nobody has seen
 //!    the changes, because the keys are closed.
-//! 3. Some changes cannot be undone at that price: those of values too large to be copied, messages to
+//! 3. Some changes cannot be undone at that price: those of values that are changed in place, messages to
 //!    others, and whatever `notify-keyspace-events` tells of.
 //!    Before the first of these the script takes the *token*, of which there is one. It then waits for stripes, one
 //!    after the other, and is never undone. If somebody else has the token, the script does as in 2.
@@ -20,34 +20,65 @@
 //! and holds no single stripe. Two holders of the token there are not.
 
 use std::cell::{Cell, RefCell};
+use std::ops::Range;
 
 use super::registry::Scripts;
-use crate::command::key::duplicate;
-use crate::command::keys;
+use crate::command::exec::single_key;
+use crate::command::key::duplicate_view;
+use crate::command::keys::{self, KeyFlags};
 use crate::command::nested::{Call, Host};
-use crate::command::table::Flags;
+use crate::command::table::{Command, Flags};
+use crate::keyspace::Key;
 use crate::keyspace::gate::{STRIPES, Stripe};
 use crate::sync::{Ordering, spin_loop, yield_now};
-use crate::value::word::{OwnedWord, View};
+use crate::value::word::{View, Word};
 
 /// Keys whose old values are kept.
 const IMAGES: usize = 128;
-/// Bytes of a value that is copied.
-const COPIED: usize = 4096;
 /// Looks at the token before giving up: about as long as a short script takes. It is bounded, so it is no wait.
 const TOKEN_SPINS: usize = 2000;
 
-/// A key's value before the script changed it.
+/// A key's value before the script changed it. Words of this kind never change, and the run's guard keeps the memory of
+/// one that was replaced.
 struct Image {
     db: usize,
-    key: Vec<u8>,
-    word: Option<OwnedWord>,
+    hash: u64,
+    /// The key among the names.
+    name: Range<usize>,
+    word: Option<Word>,
+}
+
+/// What a run has changed; kept from one run to the next for its room.
+#[derive(Default)]
+pub(super) struct Log {
+    images: Vec<Image>,
+    names: Vec<u8>,
+}
+
+impl Log {
+    fn clear(&mut self) {
+        self.images.clear();
+        self.names.clear();
+    }
+
+    fn has(&self, db: usize, key: Key<'_>) -> bool {
+        let same = |image: &Image| {
+            image.hash == key.hash && image.db == db && self.names[image.name.clone()] == *key.bytes
+        };
+        self.images.iter().any(same)
+    }
+
+    fn push(&mut self, db: usize, key: Key<'_>, word: Option<Word>) {
+        let start = self.names.len();
+        self.names.extend_from_slice(key.bytes);
+        self.images.push(Image { db, hash: key.hash, name: start..self.names.len(), word });
+    }
 }
 
 /// What a run has changed, as long as it may have to be undone.
 pub(super) struct Undo<'s> {
     scripts: &'s Scripts,
-    images: RefCell<Vec<Image>>,
+    log: RefCell<Log>,
     has_token: Cell<bool>,
 }
 
@@ -55,15 +86,35 @@ pub(super) struct Undo<'s> {
 pub(super) struct MustBeginAnew;
 
 impl<'s> Undo<'s> {
-    pub(super) fn new(scripts: &'s Scripts) -> Undo<'s> {
-        Undo { scripts, images: RefCell::default(), has_token: Cell::new(false) }
+    pub(super) fn new(scripts: &'s Scripts, log: Log) -> Undo<'s> {
+        Undo { scripts, log: RefCell::new(log), has_token: Cell::new(false) }
+    }
+
+    /// Gives back what [`Undo::new`] was given.
+    pub(super) fn take_log(&self) -> Log {
+        let mut log = self.log.take();
+        log.clear();
+        log
     }
 
     /// Makes sure that the section covers the call, and that its changes can be undone as long as they may have to be.
-    pub(super) fn prepare(&self, host: &Host<'_>, call: &Call<'_>) -> Result<(), MustBeginAnew> {
+    /// The call's key with the number of its argument, if it has just one.
+    pub(super) fn prepare<'k>(
+        &self,
+        host: &Host<'k>,
+        call: &Call<'k>,
+    ) -> Result<Option<(usize, Key<'k>)>, MustBeginAnew> {
         let section = host.section();
         if section.is_of_everything() {
-            return Ok(());
+            return Ok(None);
+        }
+        if let Some(at) = only_key(call) {
+            let bytes = call.args.get(at).unwrap_or_default();
+            let key = Key { bytes, hash: host.server.keyspace.hasher.hash(bytes), hint: None };
+            if !section.covers(key.stripe()) {
+                self.close(host, key.stripe())?;
+            }
+            return Ok(Some((at, self.remember_key(host, call, key)?)));
         }
         let footprint = host.footprint(call);
         if !footprint.is_covered(section) {
@@ -77,7 +128,8 @@ impl<'s> Undo<'s> {
                 None => return Err(MustBeginAnew),
             }
         }
-        self.remember(host, call)
+        self.remember(host, call)?;
+        Ok(None)
     }
 
     fn close(&self, host: &Host<'_>, stripe: Stripe) -> Result<(), MustBeginAnew> {
@@ -90,51 +142,68 @@ impl<'s> Undo<'s> {
         Ok(())
     }
 
-    /// Copies what the call may change, or takes the token.
-    fn remember(&self, host: &Host<'_>, call: &Call<'_>) -> Result<(), MustBeginAnew> {
-        let flags = call.command.flags;
-        if self.has_token.get() || !flags.intersects(Flags::WRITE | Flags::MAY_REPLICATE | Flags::PUBSUB) {
-            return Ok(());
-        }
-        // An event that somebody was told of cannot be taken back.
-        let is_silent = host.server.config.live().notify_keyspace_events() == 0;
-        if is_silent && flags.contains(Flags::WRITE) && self.copy_keys(host, call) {
-            return Ok(());
-        }
-        self.take_token()
+    /// Whether the call changes nothing that would have to be undone.
+    fn is_free(&self, command: &Command) -> bool {
+        let flags = command.flags;
+        self.has_token.get() || !flags.intersects(Flags::WRITE | Flags::MAY_REPLICATE | Flags::PUBSUB)
     }
 
-    /// Copies the call's keys; false if one is too large, or there are no keys to tell what it changes.
-    fn copy_keys(&self, host: &Host<'_>, call: &Call<'_>) -> bool {
+    /// Whether changes of keys can be undone: an event that somebody was told of cannot be taken back.
+    fn is_silent(host: &Host<'_>, command: &Command) -> bool {
+        host.server.config.live().notify_keyspace_events() == 0 && command.flags.contains(Flags::WRITE)
+    }
+
+    /// Notes the one key that the call may change, or takes the token. The key with its entry.
+    fn remember_key<'k>(
+        &self,
+        host: &Host<'k>,
+        call: &Call<'k>,
+        key: Key<'k>,
+    ) -> Result<Key<'k>, MustBeginAnew> {
+        if self.is_free(call.command) {
+            return Ok(key);
+        }
+        let key = Key { hint: host.space().table().find(key.hash, key.bytes, host.guard()), ..key };
+        if !Self::is_silent(host, call.command) || !self.note(host, key) {
+            self.take_token()?;
+        }
+        Ok(key)
+    }
+
+    /// Notes what the call may change, or takes the token.
+    fn remember(&self, host: &Host<'_>, call: &Call<'_>) -> Result<(), MustBeginAnew> {
+        let undoable = || Self::is_silent(host, call.command) && self.note_keys(host, call);
+        if self.is_free(call.command) || undoable() { Ok(()) } else { self.take_token() }
+    }
+
+    /// Notes the call's keys; false if one cannot be, or there are no keys to tell what it changes.
+    fn note_keys(&self, host: &Host<'_>, call: &Call<'_>) -> bool {
         let mut places = Vec::new();
         let told = keys::extract(call.command.keys, call.args, &mut places);
-        // Arguments that fit no key specification are refused by the handler before it changes anything. A database
-        // among the arguments is one that the specifications do not tell of.
-        let elsewhere = matches!(call.command.name, "move" | "copy");
-        if elsewhere || call.command.keys.is_empty() {
+        // Arguments that fit no key specification are refused by the handler before it changes anything.
+        if is_elsewhere(call.command) || call.command.keys.is_empty() {
             return false;
         }
-        !told || places.iter().all(|&at| self.copy_key(host, call.args.get(at).unwrap_or_default()))
+        let note = |&at: &usize| {
+            let bytes = call.args.get(at).unwrap_or_default();
+            self.note(host, Key { bytes, hash: host.server.keyspace.hasher.hash(bytes), hint: None })
+        };
+        !told || places.iter().all(note)
     }
 
-    fn copy_key(&self, host: &Host<'_>, key: &[u8]) -> bool {
-        let mut images = self.images.borrow_mut();
+    /// Notes a key's word, unless the value may be changed in place.
+    fn note(&self, host: &Host<'_>, key: Key<'_>) -> bool {
+        let mut log = self.log.borrow_mut();
         let db = host.client.db;
-        if images.iter().any(|image| image.db == db && image.key == key) {
+        if log.has(db, key) {
             return true;
         }
         let space = host.space();
-        let word = match space.peek(space.key(key)) {
-            None => None,
-            Some(live) => match live.view() {
-                View::Node(_) => return false,
-                _ if live.heap_bytes() > COPIED => return false,
-                _ => Some(duplicate(&live)),
-            },
-        };
-        let has_room = images.len() < IMAGES;
+        // Nobody but the section changes the slot, so that what it holds is what was just seen.
+        let word = space.peek(key).map(|live| (matches!(live.view(), View::Node(_)), live.entry().load()));
+        let has_room = log.images.len() < IMAGES && !word.is_some_and(|(is_node, _)| is_node);
         if has_room {
-            images.push(Image { db, key: key.to_vec(), word });
+            log.push(db, key, word.map(|(_, word)| word));
         }
         has_room
     }
@@ -144,7 +213,7 @@ impl<'s> Undo<'s> {
             // Ordering: AcqRel, so that the holders follow one another.
             if !self.scripts.token.swap(true, Ordering::AcqRel) {
                 self.has_token.set(true);
-                self.images.borrow_mut().clear();
+                self.log.borrow_mut().clear();
                 return Ok(());
             }
             spin_loop();
@@ -155,15 +224,36 @@ impl<'s> Undo<'s> {
     /// Takes back all changes so far.
     pub(super) fn roll_back(&self, host: &Host<'_>) {
         debug_assert!(!self.has_token.get(), "the holder of the token is never undone");
-        for image in self.images.borrow_mut().drain(..).rev() {
+        let log = self.log.take();
+        for image in log.images.iter().rev() {
             let space = host.space().other(image.db);
-            let key = space.key(&image.key);
+            let key = space.key(&log.names[image.name.clone()]);
             match image.word {
-                Some(word) => space.set(key, word),
+                Some(word) => {
+                    // SAFETY: loaded under the run's guard, which the host still holds.
+                    let (view, expire_at) = unsafe { (word.view(), word.expire_at()) };
+                    space.set(key, duplicate_view(view, expire_at));
+                }
                 None => _ = space.delete(key),
             }
         }
     }
+}
+
+/// The argument of the call's only key, if its specification tells all that it works on.
+fn only_key(call: &Call<'_>) -> Option<usize> {
+    let command = call.command;
+    let [spec] = command.keys else { return None };
+    let is_all = command.footprint.is_none()
+        && !command.flags.intersects(Flags::CLOSES_ALL.union(Flags::STABLE))
+        && !spec.flags.contains(KeyFlags::INCOMPLETE)
+        && !is_elsewhere(command);
+    single_key(command, call.args).filter(|&at| is_all && at < call.args.len())
+}
+
+/// Whether a command has a database among its arguments, which the specifications of its keys do not tell of.
+fn is_elsewhere(command: &Command) -> bool {
+    matches!(command.name, "move" | "copy")
 }
 
 impl Drop for Undo<'_> {

@@ -53,9 +53,10 @@ fn run_all(ctx: &mut Ctx<'_>) {
     if answers(host.client) {
         reply.array(commands.len());
     }
-    for queued in &commands {
-        run_one(&mut host, &queued.call(), reply.output());
+    for call in commands.calls() {
+        run_one(&mut host, &call, reply.output());
     }
+    commands.end();
 }
 
 /// Runs one of the commands. Its reply is dropped if the client wants none once the command has run: so `CLIENT REPLY`
@@ -65,7 +66,7 @@ fn run_one(host: &mut Host<'_>, call: &Call<'_>, out: &mut Output) {
     let resp3 = host.client.resp3;
     match host.refusal_at_exec(call) {
         Some(text) => host.refuse(call, &text, resp3, out),
-        None => host.run(call, Caller::Exec, resp3, out),
+        None => host.run(call, None, Caller::Exec, resp3, out),
     }
     if !answers(host.client) {
         out.rollback(mark);

@@ -74,7 +74,7 @@ fn multi(ctx: &mut Ctx<'_>) {
     if ctx.client.multi.is_some() {
         return ctx.reply.error("ERR MULTI calls can not be nested");
     }
-    ctx.client.multi = Some(Box::default());
+    ctx.client.multi = Some(Box::new(Multi::begin()));
     ctx.reply.ok();
 }
 

@@ -1,5 +1,7 @@
 //! What a client has queued since MULTI.
 
+use std::cell::Cell;
+
 use crate::command::client::Client;
 use crate::command::nested::Call;
 use crate::command::state::Server;
@@ -9,28 +11,63 @@ use crate::log_warning;
 use crate::protocol::args::{ArgBuf, Args};
 use crate::protocol::reply::{Output, Reply};
 
-/// A queued command.
-pub(super) struct Queued {
+/// A queued command, with the place of its words.
+struct Queued {
     id: usize,
     command: &'static Command,
-    args: ArgBuf,
+    first: usize,
+    count: usize,
 }
 
-impl Queued {
-    pub(super) fn call(&self) -> Call<'_> {
-        Call { id: self.id, command: self.command, args: self.args.args() }
+/// Commands with their words, all in one buffer.
+#[derive(Default)]
+pub(super) struct Queue {
+    commands: Vec<Queued>,
+    words: ArgBuf,
+}
+
+/// Bytes of a queue that is kept for the next transaction.
+const SPARE: usize = 16 << 10;
+
+thread_local! {
+    /// The queue of the thread's last transaction, for its room.
+    static LAST: Cell<Option<Queue>> = const { Cell::new(None) };
+}
+
+impl Queue {
+    /// An empty one.
+    fn begin() -> Queue {
+        LAST.take().unwrap_or_default()
     }
 
-    fn memory(&self) -> usize {
-        size_of::<Queued>() + self.args.memory()
+    /// Keeps the room for another transaction.
+    pub(super) fn end(mut self) {
+        if self.words.memory() + self.commands.capacity() * size_of::<Queued>() <= SPARE {
+            self.commands.clear();
+            self.words.clear();
+            LAST.set(Some(self));
+        }
+    }
+
+    /// How many commands there are.
+    pub(super) fn len(&self) -> usize {
+        self.commands.len()
+    }
+
+    /// The commands in order.
+    pub(super) fn calls(&self) -> impl Iterator<Item = Call<'_>> {
+        self.commands.iter().map(|queued| Call {
+            id: queued.id,
+            command: queued.command,
+            args: self.words.range(queued.first, queued.count),
+        })
     }
 }
 
 /// A transaction that is being queued, or that runs.
-#[derive(Default)]
 pub struct Multi {
-    commands: Vec<Queued>,
-    /// How many they are, also while they run.
+    queue: Queue,
+    /// How many commands they are, also while they run.
     count: usize,
     /// What the commands do, all flags together.
     flags: Option<Flags>,
@@ -41,6 +78,11 @@ pub struct Multi {
 }
 
 impl Multi {
+    /// A transaction without commands.
+    pub(super) fn begin() -> Multi {
+        Multi { queue: Queue::begin(), count: 0, flags: None, memory: 0, aborted: false }
+    }
+
     /// How many commands are queued.
     pub fn len(&self) -> usize {
         self.count
@@ -62,19 +104,20 @@ impl Multi {
 
     /// The queued commands in order.
     pub(super) fn calls(&self) -> impl Iterator<Item = Call<'_>> {
-        self.commands.iter().map(Queued::call)
+        self.queue.calls()
     }
 
     /// The commands, which are about to run; the transaction still counts them.
-    pub(super) fn take_commands(&mut self) -> Vec<Queued> {
-        std::mem::take(&mut self.commands)
+    pub(super) fn take_commands(&mut self) -> Queue {
+        std::mem::take(&mut self.queue)
     }
 
     /// Queues a call that has these effective flags.
-    fn push(&mut self, queued: Queued, flags: Flags) {
-        self.memory += queued.memory();
+    fn push(&mut self, id: usize, command: &'static Command, args: Args<'_>, flags: Flags) {
+        let (first, count) = (self.queue.words.len(), args.len());
+        self.memory += size_of::<Queued>() + self.queue.words.append(args);
         self.flags = Some(self.flags.unwrap_or(Flags::empty()) | flags);
-        self.commands.push(queued);
+        self.queue.commands.push(Queued { id, command, first, count });
         self.count += 1;
     }
 }
@@ -181,7 +224,7 @@ pub(in crate::command) fn queue(
 ) {
     let flags = effective_flags(server, client, command, args);
     let Some(multi) = &mut client.multi else { return };
-    multi.push(Queued { id, command, args: args.to_buf() }, flags);
+    multi.push(id, command, args, flags);
     if multi.memory > server.config.live().client_query_buffer_limit() {
         let id = client.id;
         log_warning!("Closing client that reached max query buffer length: id={id}");

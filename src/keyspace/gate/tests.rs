@@ -1,6 +1,9 @@
+//! The gate alone, over real atomics; `loom-tests/` explores its interleavings.
+
 use super::*;
-use std::sync::atomic::{AtomicI64, AtomicU64 as StdU64};
 use std::task::Wake;
+
+use crate::sync::AtomicI64;
 
 #[test]
 fn a_closed_stripe_turns_writers_and_readers_away() {
@@ -36,7 +39,7 @@ fn a_panic_in_a_section_reopens_its_stripes() {
     assert!(gate.announce(0, Stripe(1)).is_ok());
 }
 
-struct Counter(StdU64);
+struct Counter(AtomicU64);
 impl Wake for Counter {
     fn wake(self: std::sync::Arc<Self>) {
         self.0.fetch_add(1, Ordering::SeqCst);
@@ -46,7 +49,7 @@ impl Wake for Counter {
 #[test]
 fn sleepers_are_woken_once_when_their_stripe_opens() {
     let gate = Gate::new(1);
-    let counter = std::sync::Arc::new(Counter(StdU64::new(0)));
+    let counter = std::sync::Arc::new(Counter(AtomicU64::new(0)));
     let waker = Waker::from(std::sync::Arc::clone(&counter));
     let mut cx = Context::from_waker(&waker);
     let what = Closed::One(Stripe(5));

@@ -4,7 +4,10 @@ use super::{Args, Span};
 use crate::protocol::BIG_ARG;
 use bytes::Bytes;
 
-/// The arguments of one command in buffers of its own, to be viewed as [`Args`].
+/// Bytes of small arguments in one buffer, beyond which each has its own: far below what a span can tell.
+const MOST: usize = 1 << 30;
+
+/// The arguments of one command, or of several, in buffers of its own, to be viewed as [`Args`].
 #[derive(Clone, Default)]
 pub struct ArgBuf {
     bytes: Vec<u8>,
@@ -13,9 +16,14 @@ pub struct ArgBuf {
 }
 
 impl ArgBuf {
+    /// With room for so many arguments, and so many bytes of small ones.
+    pub(super) fn with_room(args: usize, bytes: usize) -> ArgBuf {
+        ArgBuf { bytes: Vec::with_capacity(bytes), spans: Vec::with_capacity(args), detached: Vec::new() }
+    }
+
     /// Appends a copy of `arg`.
     pub fn push(&mut self, arg: &[u8]) {
-        if arg.len() >= BIG_ARG {
+        if arg.len() >= BIG_ARG || self.bytes.len() >= MOST {
             return self.push_bytes(Bytes::copy_from_slice(arg));
         }
         self.spans.push(Span::range(self.bytes.len(), arg.len()));
@@ -26,6 +34,34 @@ impl ArgBuf {
     pub fn push_bytes(&mut self, arg: Bytes) {
         self.spans.push(Span::detached(self.detached.len()));
         self.detached.push(arg);
+    }
+
+    /// Appends all of `args`, the large ones shared. About how many bytes that takes.
+    pub fn append(&mut self, args: Args<'_>) -> usize {
+        let mut bytes = args.len() * size_of::<Span>();
+        for index in 0..args.len() {
+            bytes += args[index].len();
+            match args.shared(index) {
+                Some(shared) => self.push_bytes(shared.clone()),
+                None => self.push(&args[index]),
+            }
+        }
+        bytes
+    }
+
+    /// How many arguments there are.
+    pub fn len(&self) -> usize {
+        self.spans.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.spans.is_empty()
+    }
+
+    /// `count` arguments from number `first` on.
+    pub fn range(&self, first: usize, count: usize) -> Args<'_> {
+        Args::new(&self.bytes, &self.spans[first..first + count], &self.detached)
     }
 
     /// Forgets the arguments and keeps the room for small ones.

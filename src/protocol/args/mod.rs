@@ -116,15 +116,17 @@ impl<'a> Args<'a> {
         Bytes::copy_from_slice(self.resolve(span))
     }
 
+    /// The argument at `index` if it was received into a buffer of its own.
+    fn shared(&self, index: usize) -> Option<&'a Bytes> {
+        let span = self.spans.get(index).filter(|span| span.is_detached())?;
+        self.detached.get(span.len as usize)
+    }
+
     /// A copy that outlives the batch, for queued transactions; large arguments are shared.
     pub fn to_buf(&self) -> ArgBuf {
-        let mut buf = ArgBuf::default();
-        for (index, span) in self.spans.iter().enumerate() {
-            match span.is_detached() {
-                true => buf.push_bytes(self.owned(index)),
-                false => buf.push(self.resolve(*span)),
-            }
-        }
+        let bytes = self.spans.iter().filter(|span| !span.is_detached()).map(|span| span.parts().1).sum();
+        let mut buf = ArgBuf::with_room(self.spans.len(), bytes);
+        buf.append(*self);
         buf
     }
 

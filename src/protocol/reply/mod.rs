@@ -93,6 +93,12 @@ impl<'a> Reply<'a> {
         self.line(b'-', message.trim_matches(['\r', '\n']));
     }
 
+    /// An error that has been counted where it first came up, such as that of a command which a script called.
+    pub fn counted_error(&mut self, message: &str) {
+        self.error(message);
+        self.out.note_counted();
+    }
+
     fn line(&mut self, kind: u8, text: &str) {
         let tail = self.out.tail();
         tail.reserve(text.len() + 3);

@@ -29,6 +29,8 @@ pub struct Output {
     large_pending: usize,
     /// Where in `bytes` the last error begins that nobody has asked about.
     error: Option<usize>,
+    /// That error was counted when it first came up.
+    counted: bool,
 }
 
 /// A place in an [`Output`] to roll back to.
@@ -138,6 +140,7 @@ impl Output {
     /// Notes that an error is written next.
     pub(super) fn note_error(&mut self) {
         self.error = Some(self.bytes.len());
+        self.counted = false;
     }
 
     /// Whether an error was written that [`Output::take_error`] has not returned yet.
@@ -146,8 +149,17 @@ impl Output {
         self.error.is_some()
     }
 
-    /// The code of the last error that was written since the last call, such as `ERR` or `WRONGTYPE`.
+    /// Says of the error that was written last that it has been counted before.
+    pub(super) fn note_counted(&mut self) {
+        self.counted = true;
+    }
+
+    /// The code of the last error that was written since the last call, such as `ERR` or `WRONGTYPE`; empty if it has
+    /// been counted before.
     pub fn take_error(&mut self) -> Option<&[u8]> {
+        if self.counted && self.error.take().is_some() {
+            return Some(b"");
+        }
         let text = self.bytes.get(self.error.take()? + 1..)?;
         let end = text.iter().position(|byte| matches!(byte, b' ' | b'\r'));
         Some(&text[..end.unwrap_or(text.len())])
