@@ -8,6 +8,8 @@ use crate::wire::{Node, Words, shown};
 struct Rule {
     /// The order of the parts.
     order: bool,
+    /// The order of pairs: fields and values, members and scores.
+    pairs: bool,
     /// All but the kind and the number of parts.
     picks: bool,
     /// Numbers that a clock moves: by how much at most.
@@ -43,11 +45,10 @@ fn rule(words: &Words) -> Rule {
     let as_map = words.get(1).is_some_and(|body| body.starts_with(b"redis.setresp"));
     let mut rule = Rule { order: as_map, ..Rule::default() };
     match &*name {
-        "keys" | "smembers" | "sinter" | "sunion" | "sdiff" | "hkeys" | "hvals" | "hgetall" => {
-            rule.order = true
-        }
+        "keys" | "smembers" | "sinter" | "sunion" | "sdiff" | "hkeys" | "hvals" => rule.order = true,
         "spop" | "srandmember" | "hrandfield" | "zrandmember" | "randomkey" | "dump" => rule.picks = true,
-        "scan" | "sscan" | "hscan" | "zscan" => rule.order = true,
+        "scan" | "sscan" => rule.order = true,
+        "hgetall" | "hscan" | "zscan" => rule.pairs = true,
         "sort" | "sort_ro" => rule.order = is_unsorted(own),
         "object" => rule.picks = has(b"idletime"),
         "ttl" | "expiretime" => rule.clock = 5,
@@ -134,6 +135,9 @@ fn canonical(node: &Node, rule: Rule) -> Node {
         b'%' => parts = sorted_pairs(parts),
         b'~' => parts.sort(),
         _ if rule.order => parts.sort(),
+        _ if rule.pairs && !parts.iter().any(|part| matches!(part, Node::Many(..))) => {
+            parts = sorted_pairs(parts);
+        }
         _ => {}
     }
     Node::Many(*kind, parts)

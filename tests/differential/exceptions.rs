@@ -16,6 +16,8 @@ pub fn allowed(name: &str, theirs: &Node, ours: &Node) -> bool {
             error(ours).starts_with(b"ERR")
                 && (error(theirs).is_empty() || error(theirs).starts_with(b"WRONGTYPE"))
         }
+        // Redis 7.2 looks at the deleted entries as well.
+        "xsetid" => error(ours).ends_with(b"is smaller than current max_deleted_entry_id"),
         // Redis 7.0 takes an infinite timeout for a negative one.
         _ => {
             error(theirs).starts_with(b"ERR timeout is negative")

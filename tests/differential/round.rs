@@ -219,7 +219,7 @@ fn questions(database: u32) -> Vec<Words> {
             b'h' => all.push(line(&format!("HGETALL {key}"))),
             b'p' | b't' => all.push(line(&format!("GET {key}"))),
             b'l' => all.push(line(&format!("LRANGE {key} 0 -1"))),
-            b'z' | b'g' => all.push(line(&format!("ZRANGE {key} 0 -1 WITHSCORES"))),
+            b'z' | b'g' | b'q' => all.push(line(&format!("ZRANGE {key} 0 -1 WITHSCORES"))),
             _ => {}
         }
     }

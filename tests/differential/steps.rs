@@ -388,7 +388,7 @@ fn settled(mut commands: Vec<Words>) -> Vec<Words> {
     for words in &commands {
         // SORT turns a small sorted set into a large one in Redis.
         if let Some(key) = position(words, &[b"SPOP", b"SORT", b"SORT_RO"]).and_then(|at| words.get(at + 1))
-            && key.first().is_some_and(|letter| b"szgy".contains(letter))
+            && key.first().is_some_and(|letter| b"szgyq".contains(letter))
         {
             more.push(vec![b"DEL".to_vec(), key.clone()]);
         }

@@ -9,7 +9,7 @@ const KEYS: u64 = 3;
 fn letter(group: &str, dice: &mut Dice) -> char {
     let any = ['t', 'n', 'b', 'h', 'l', 's', 'z', 'g', 'x', 'p'];
     if dice.likely(4) {
-        return *dice.pick(&any);
+        return *dice.pick(&any[..if group == "geo" { 6 } else { any.len() }]);
     }
     match group {
         "string" => *dice.pick(&['t', 't', 'n']),
@@ -18,7 +18,8 @@ fn letter(group: &str, dice: &mut Dice) -> char {
         "list" => 'l',
         "set" => 's',
         "sorted-set" => *dice.pick(&['z', 'z', 'z', 'z', 'z', 'z', 's', 'g']),
-        "geo" => 'g',
+        // Only places: what a place is that other scores mean, Redis leaves open.
+        "geo" => 'q',
         "stream" => 'x',
         "hyperloglog" => 'p',
         _ => *dice.pick(&any),
@@ -37,7 +38,7 @@ pub fn key_of_names(dice: &mut Dice) -> String {
 
 /// Every key that [`key`] and [`key_of_names`] may name.
 pub fn all_keys() -> Vec<String> {
-    "tnbhlszgxpy".chars().flat_map(|letter| (0..KEYS).map(move |at| format!("{letter}{at}"))).collect()
+    "tnbhlszgxpyq".chars().flat_map(|letter| (0..KEYS).map(move |at| format!("{letter}{at}"))).collect()
 }
 
 /// Numbers at the borders of the encodings of integers, in all packings.

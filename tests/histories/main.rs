@@ -10,56 +10,18 @@ mod common;
 mod model;
 mod wire;
 
-use std::collections::BTreeSet;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::Instant;
 
 use checker::{Timed, check};
 use common::TestServer;
 use common::dice::Dice;
-use model::{Done, Event, Keys, Words};
+use model::{Done, Keys};
 use wire::{Reply, Wire, words};
 
 const CLIENTS: usize = 8;
 /// Steps of one client; a transaction is one step.
 const STEPS: usize = 125;
 const HISTORIES: usize = 60;
-
-/// Runs the commands in its first argument, which `;` separates, and answers as a transaction of them would.
-const SCRIPT: &str = "local replies = {} \
-    for line in string.gmatch(ARGV[1], '[^;]+') do \
-        local words = {} \
-        for word in string.gmatch(line, '%S+') do words[#words + 1] = word end \
-        replies[#replies + 1] = redis.pcall(unpack(words)) \
-    end \
-    return replies";
-/// How late the server may be seen to look at a clock that the client saw before it, in nanoseconds.
-const CLOCK: u64 = 1_000_000;
-
-/// Both clocks at the beginning of a history.
-#[derive(Clone, Copy)]
-struct Epoch {
-    instant: Instant,
-    /// Nanoseconds since 1970.
-    wall: u64,
-}
-
-impl Epoch {
-    fn now() -> Epoch {
-        let wall = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_nanos() as u64;
-        Epoch { instant: Instant::now(), wall }
-    }
-
-    fn elapsed(self) -> u64 {
-        self.instant.elapsed().as_nanos() as u64
-    }
-
-    /// The two events of a deadline, in the time of the history.
-    fn of_deadline(self, unix_ms: u64) -> [Timed<Event>; 2] {
-        let begin = (unix_ms * 1_000_000).saturating_sub(self.wall + CLOCK);
-        let at = |begin, call| Timed { begin, end: begin + 2 * CLOCK, call };
-        [at(begin, Event::Reached(unix_ms)), at(begin + 1_000_000, Event::Passed(unix_ms))]
-    }
-}
 
 /// One client's random steps.
 struct Client<'a> {
@@ -69,9 +31,7 @@ struct Client<'a> {
     step: usize,
     /// Begins the names of this history's keys.
     prefix: &'a str,
-    epoch: Epoch,
-    /// Deadlines that it has set, in Unix milliseconds.
-    deadlines: Vec<u64>,
+    epoch: Instant,
 }
 
 impl Client<'_> {
@@ -90,20 +50,12 @@ impl Client<'_> {
         format!("v{}.{}", self.number, self.step)
     }
 
-    /// A deadline some milliseconds ahead.
-    fn deadline(&mut self) -> u64 {
-        let now = (self.epoch.wall + self.epoch.elapsed()) / 1_000_000;
-        let deadline = now + 1 + self.dice.roll(6);
-        self.deadlines.push(deadline);
-        deadline
-    }
-
     fn command(&mut self) -> String {
         let (p, v) = (self.prefix, self.fresh());
         let (text, other) = (self.text(), self.text());
         let (list, to) = (self.list(), self.list());
         let field = self.dice.roll(2);
-        match self.dice.roll(23) {
+        match self.dice.roll(20) {
             0 | 1 => format!("SET {text} {v}"),
             2 | 3 => format!("GET {text}"),
             4 | 5 => format!("INCR {p}n"),
@@ -117,29 +69,17 @@ impl Client<'_> {
             16 => format!("LMOVE {list} {to} LEFT RIGHT"),
             17 => format!("LRANGE {list} 0 -1"),
             18 => format!("HSET {p}h f{field} {v}"),
-            19 => format!("SET {text} {v} PXAT {}", self.deadline()),
-            20 => format!(
-                "PEXPIREAT {} {}",
-                [text, list, format!("{p}n")][self.dice.roll(3) as usize],
-                self.deadline()
-            ),
-            21 => format!("PERSIST {text}"),
             _ => format!("HGET {p}h f{field}"),
         }
     }
 
-    fn timed(&mut self, make: impl FnOnce(&mut Client<'_>) -> Done) -> Timed<Event> {
-        let begin = self.epoch.elapsed();
-        let call = Event::Did(make(self));
-        Timed { begin, end: self.epoch.elapsed(), call }
+    fn timed(&mut self, make: impl FnOnce(&mut Client<'_>) -> Done) -> Timed<Done> {
+        let begin = self.epoch.elapsed().as_nanos() as u64;
+        let call = make(self);
+        Timed { begin, end: self.epoch.elapsed().as_nanos() as u64, call }
     }
 
-    /// Some commands, all at once.
-    fn several(&mut self) -> Vec<Words> {
-        (0..=self.dice.roll(3)).map(|_| words(&self.command())).collect()
-    }
-
-    fn single(&mut self, line: &str) -> Timed<Event> {
+    fn single(&mut self, line: &str) -> Timed<Done> {
         let words = words(line);
         self.timed(|client| {
             let reply = client.wire.all(std::slice::from_ref(&words)).remove(0);
@@ -147,8 +87,8 @@ impl Client<'_> {
         })
     }
 
-    fn transaction(&mut self, watched: Option<(String, Option<String>)>) -> Timed<Event> {
-        let commands = self.several();
+    fn transaction(&mut self, watched: Option<(String, Option<String>)>) -> Timed<Done> {
+        let commands: Vec<_> = (0..=self.dice.roll(3)).map(|_| words(&self.command())).collect();
         self.timed(|client| {
             let mut sent = vec![words("MULTI")];
             sent.extend(commands.iter().cloned());
@@ -158,26 +98,10 @@ impl Client<'_> {
         })
     }
 
-    /// A script that declares all of its keys, some, or none.
-    fn script(&mut self) -> Timed<Event> {
-        let commands = self.several();
-        let of_history = |word: &&String| word.starts_with(self.prefix);
-        let mut keys: Vec<String> = commands.iter().flatten().filter(of_history).cloned().collect();
-        keys.truncate([0, 1, keys.len()][self.dice.roll(3) as usize]);
-        let lines: Vec<String> = commands.iter().map(|words| words.join(" ")).collect();
-        let mut call = vec!["EVAL".to_owned(), SCRIPT.to_owned(), keys.len().to_string()];
-        call.extend(keys);
-        call.push(lines.join(";"));
-        self.timed(|client| {
-            let reply = client.wire.all(std::slice::from_ref(&call)).remove(0);
-            Done { commands, transaction: true, watched: None, reply }
-        })
-    }
-
-    fn act(&mut self, into: &mut Vec<Timed<Event>>) {
+    fn act(&mut self, into: &mut Vec<Timed<Done>>) {
         self.step += 1;
         let (from, to) = (self.list(), self.list());
-        match self.dice.roll(12) {
+        match self.dice.roll(10) {
             0 => into.push(self.single(&format!("BLPOP {from} 0.002"))),
             1 => into.push(self.single(&format!("BLMOVE {from} {to} LEFT RIGHT 0.002"))),
             2 => into.push(self.transaction(None)),
@@ -185,14 +109,13 @@ impl Client<'_> {
                 let key = self.text();
                 self.wire.one(&format!("WATCH {key}"));
                 let read = self.single(&format!("GET {key}"));
-                let seen = match &read.call {
-                    Event::Did(Done { reply: Reply::Text(text), .. }) => Some(text.clone()),
+                let seen = match &read.call.reply {
+                    Reply::Text(text) => Some(text.clone()),
                     _ => None,
                 };
                 into.push(read);
                 into.push(self.transaction(Some((key, seen))));
             }
-            4 | 5 => into.push(self.script()),
             _ => {
                 let line = self.command();
                 into.push(self.single(&line));
@@ -203,28 +126,23 @@ impl Client<'_> {
 
 /// Makes one history and checks it: the calls that no order explains, if there are any.
 fn history(server: &TestServer, seed: u64) -> Result<usize, String> {
-    let (prefix, epoch) = (format!("{seed}:"), Epoch::now());
+    let (prefix, epoch) = (format!("{seed}:"), Instant::now());
     let prefix = &prefix;
-    let made: Vec<_> = std::thread::scope(|s| {
+    let mut calls: Vec<Timed<Done>> = std::thread::scope(|s| {
         let clients: Vec<_> = (0..CLIENTS)
             .map(|number| {
                 s.spawn(move || {
                     let wire = Wire::new(server.port);
                     let dice = Dice::new(seed * CLIENTS as u64 + number as u64 + 1);
-                    let deadlines = Vec::new();
-                    let mut client = Client { wire, dice, number, step: 0, prefix, epoch, deadlines };
+                    let mut client = Client { wire, dice, number, step: 0, prefix, epoch };
                     let mut calls = Vec::new();
                     (0..STEPS).for_each(|_| client.act(&mut calls));
-                    (calls, client.deadlines)
+                    calls
                 })
             })
             .collect();
-        clients.into_iter().map(|client| client.join().expect("a client")).collect()
+        clients.into_iter().flat_map(|client| client.join().expect("a client")).collect()
     });
-    let (calls, deadlines): (Vec<_>, Vec<_>) = made.into_iter().unzip();
-    let mut calls = calls.into_iter().flatten().collect::<Vec<_>>();
-    let deadlines: BTreeSet<u64> = deadlines.into_iter().flatten().collect();
-    calls.extend(deadlines.into_iter().flat_map(|deadline| epoch.of_deadline(deadline)));
     match check(Keys::default(), &mut calls) {
         Ok(()) => Ok(calls.len()),
         Err(order) => Err(tell(&calls, &order)),
@@ -232,20 +150,15 @@ fn history(server: &TestServer, seed: u64) -> Result<usize, String> {
 }
 
 /// The end of the longest order, and the calls that could not follow it.
-fn tell(calls: &[Timed<Event>], order: &[usize]) -> String {
+fn tell(calls: &[Timed<Done>], order: &[usize]) -> String {
     let line = |at: &usize| {
         let Timed { begin, end, call } = &calls[*at];
-        format!("  {begin}..{end} {call:?}\n")
+        format!("  {begin}..{end} {:?} -> {:?}\n", call.commands, call.reply)
     };
-    let last: String = order.iter().rev().take(25).rev().map(line).collect();
-    let left: Vec<usize> = (0..calls.len()).filter(|at| !order.contains(at)).collect();
-    let first_end = left.iter().map(|&at| calls[at].end).min().unwrap_or(u64::MAX);
-    let next: String = left.iter().filter(|&&at| calls[at].begin <= first_end).map(line).collect();
-    format!(
-        "{} of {} calls in order; the last of them\n{last}one of these must be next\n{next}",
-        order.len(),
-        calls.len()
-    )
+    let last: String = order.iter().rev().take(10).rev().map(line).collect();
+    let left: Vec<usize> = (0..calls.len()).filter(|at| !order.contains(at)).take(8).collect();
+    let left: String = left.iter().map(line).collect();
+    format!("{} of {} calls in order; the last of them\n{last}left\n{left}", order.len(), calls.len())
 }
 
 #[test]
