@@ -180,6 +180,8 @@ fn commands_of_one_container_follow_each_other() {
     let server = TestServer::start();
     let mut c = server.raw();
     c.check("SET k 1", "+OK\r\n");
-    c.send("OBJECT REFCOUNT k\r\nOBJECT ENCODING k\r\nXGROUP CREATE x g $ MKSTREAM\r\nXGROUP DESTROY x g\r\n");
+    c.send(
+        "OBJECT REFCOUNT k\r\nOBJECT ENCODING k\r\nXGROUP CREATE x g $ MKSTREAM\r\nXGROUP DESTROY x g\r\n",
+    );
     c.expect(":1\r\n$3\r\nint\r\n+OK\r\n:1\r\n");
 }
