@@ -85,19 +85,19 @@ fn check(write: fn(&Space<'_>) -> bool) {
     });
 }
 
-/// Found here: `settle` without its wait for writers; `settle` without its fence; a read before the entry.
+/// Who reads the old value before this write hears of it.
 #[test]
 fn a_single_write_is_told_to_who_read_before_it() {
     check(announced);
 }
 
-/// Found here: `settle` that does not look whether the stripe is closed.
+/// Who reads the old value before this write hears of it.
 #[test]
 fn a_write_in_a_section_is_told_to_who_read_before_it() {
     check(in_section);
 }
 
-/// Found here: `settle` that does not look whether everything is closed.
+/// Who reads the old value before this write hears of it.
 #[test]
 fn a_write_in_a_section_of_everything_is_told_to_who_read_before_it() {
     check(in_section_of_all);

@@ -30,9 +30,9 @@
 //!    anyway: who finds it clear cannot have missed anybody. It may be cleared at any time, because an observer that
 //!    left may be told what it does not care about any more.
 //! 10. Who tracks reads, a reader that wants to hear of the next write, sets its bit without a section. It passes a
-//!    fence then, looks at both words, and waits for the lanes that announce the stripe, before it reads. So a write that
-//!    did not see the bit is over when the reader reads; and one of a section makes the reader begin anew. The bit in the
-//!    word for all stands for every stripe; it is set while everything is closed.
+//!     fence then, looks at both words, and waits for the lanes that announce the stripe, before it reads. So a write that
+//!     did not see the bit is over when the reader reads; and one of a section makes the reader begin anew. The bit in the
+//!     word for all stands for every stripe; it is set while everything is closed.
 //!
 //! Rules 1 and 2 are the store-buffering pattern: both sides write their word, pass a sequentially consistent fence,
 //! and read the other's, so at least one sees the other. Rule 5 needs no fence because the section's writes were

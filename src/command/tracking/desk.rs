@@ -67,7 +67,7 @@ impl Tracking {
     /// The tracker of the client of this number, if it tracks.
     #[inline]
     pub fn of(&self, id: u64) -> Option<Arc<Tracker>> {
-        if self.len() == 0 { None } else { self.trackers().get(&id).cloned() }
+        if self.is_empty() { None } else { self.trackers().get(&id).cloned() }
     }
 
     /// How many clients track.
@@ -77,6 +77,7 @@ impl Tracking {
     }
 
     /// Whether no client tracks.
+    #[inline]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }

@@ -218,8 +218,11 @@ mod tests {
 
     use super::*;
 
+    /// A key with its readers.
+    type News = (Vec<u8>, Vec<u64>);
+
     #[derive(Clone, Default)]
-    struct Heard(Arc<Mutex<Vec<(Vec<u8>, Vec<u64>)>>>);
+    struct Heard(Arc<Mutex<Vec<News>>>);
 
     impl Changes for Heard {
         fn changed(&self, key: &[u8], readers: &[u64], _: Cause) {
