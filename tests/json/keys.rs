@@ -143,7 +143,7 @@ fn keys_of_documents_move_copy_and_end() {
     check(&mut c, "JSON.GET d", NULL);
     check(&mut c, "JSON.SET d $.x 1", error("ERR new objects must be created at the root"));
     let mut client = server.client();
-    let _: () = client.set("d", "x").expect("it is gone");
+    let () = client.set("d", "x").expect("it is gone");
     assert_eq!(client.get::<_, String>("d").expect("text"), "x");
 }
 

@@ -104,7 +104,7 @@ impl<'i> Builder<'_, 'i> {
             Node::String(text) => put(Value::Text(Text::new(text))),
             Node::Array { len, .. } => {
                 let items = self.array(len, level)?;
-                put(Value::Array(items));
+                put(Value::Array(Box::new(items)));
             }
             Node::Object { len, .. } => {
                 let object = self.object(len, level)?;
@@ -114,14 +114,14 @@ impl<'i> Builder<'_, 'i> {
         Some(())
     }
 
-    fn array(&mut self, len: usize, level: usize) -> Option<Box<Vec<Value>>> {
+    fn array(&mut self, len: usize, level: usize) -> Option<Vec<Value>> {
         self.enter(level)?;
         let mut items = Vec::with_capacity(len);
         for _ in 0..len {
             let node = *self.nodes.next()?;
             self.place(node, level + 1, |value| items.push(value))?;
         }
-        Some(Box::new(items))
+        Some(items)
     }
 
     /// Of a name that comes several times the last value counts.
