@@ -21,13 +21,17 @@ struct Block {
     interpreters: [AtomicI64; 2],
 }
 
-const EMPTY: Block = Block {
-    allocated: AtomicI64::new(0),
-    retired: AtomicI64::new(0),
-    interpreters: [const { AtomicI64::new(0) }; 2],
-};
+impl Block {
+    const fn new() -> Block {
+        Block {
+            allocated: AtomicI64::new(0),
+            retired: AtomicI64::new(0),
+            interpreters: [const { AtomicI64::new(0) }; 2],
+        }
+    }
+}
 
-static TABLE: [Block; BLOCKS] = [const { EMPTY }; BLOCKS];
+static TABLE: [Block; BLOCKS] = [const { Block::new() }; BLOCKS];
 static NEXT: AtomicUsize = AtomicUsize::new(0);
 
 thread_local! {

@@ -55,6 +55,7 @@ fn info_shows_the_sections_that_are_asked_for() {
         let mut all = usual.to_vec();
         all.insert(8, "Commandstats");
         all.insert(10, "Latencystats");
+        all.push("Keysizes");
         assert_eq!(headings(&info(&mut c, sections)), all, "{sections}");
     }
     c.check("INFO nosuch", "$0\r\n\r\n");

@@ -39,12 +39,12 @@ pub(super) fn deliver_now(local: &Local, lane: usize) {
 
 #[cold]
 fn deliver(local: &Local, lane: usize, posts: &[Post]) {
-    let live = local.server.config.live();
+    let (live, now) = (local.server.config.live(), local.seats.now());
     let mut receivers = Vec::new();
     for post in posts {
         local.server.hub.for_audience(lane, post, |client, place| {
             if let Some(seat) = local.seats.at(place, client)
-                && seat.put_mail(&post.content, live)
+                && seat.put_mail(&post.content, now, live)
             {
                 receivers.push(seat);
             }

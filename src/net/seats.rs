@@ -101,10 +101,10 @@ impl Seat {
         self.encrypts.set(true);
     }
 
-    /// Adds a message to those that wait; whether it is the first since they were handed over.
-    pub(super) fn put_mail(&self, content: &Content, live: &Live) -> bool {
+    /// Adds a message to those that wait, in the second `now`; whether it is the first since they were handed over.
+    pub(super) fn put_mail(&self, content: &Content, now: u64, live: &Live) -> bool {
         self.add_mail(content);
-        if self.is_over_hard_limit(live) {
+        if self.is_over_hard_limit(live) || self.is_slow(now, live) {
             complain(self.client.id);
             self.shut();
             *self.mail.borrow_mut() = Output::new();

@@ -76,3 +76,84 @@ fn the_doctor_looks() {
     let text = String::from_utf8_lossy(&c.bulk()).into_owned();
     assert!(text.starts_with("allocated: ") && text.len() > 300, "{text}");
 }
+
+#[test]
+fn sizes_are_told_by_type() {
+    let server = TestServer::start();
+    let mut c = server.raw();
+    let keysizes = |c: &mut Raw| info(c, "keysizes").replace("\r\n", " ");
+    assert_eq!(keysizes(&mut c), "# Keysizes ");
+    for line in [
+        "SET a x",
+        "SET b 100",
+        "SET c abc",
+        "RPUSH l 1 2 3 4 5",
+        "SADD s 1",
+        "HSET h f v g w",
+        "XADD x * f v",
+    ] {
+        assert!(!c.line(line).starts_with('-'), "{line}");
+        if line.starts_with('X') {
+            c.read_line();
+        }
+    }
+    c.check("ZADD z 1 a", ":1\r\n");
+    c.check(&format!("SETRANGE long 3000 {}", "x".repeat(100)), ":3100\r\n");
+    c.check("SETRANGE empty 0 x", ":1\r\n");
+    c.check("SELECT 3", "+OK\r\n");
+    let batch: Vec<u8> = (0..3000).flat_map(|i| encode(&["RPUSH", "list", &i.to_string()])).collect();
+    c.send(batch);
+    (1..=3000).for_each(|i| c.expect(format!(":{i}\r\n")));
+    assert_eq!(
+        keysizes(&mut c),
+        "# Keysizes db0_distrib_strings_sizes:1=2,2=2,2K=1 db0_distrib_lists_items:4=1 db0_distrib_sets_items:1=1 \
+         db0_distrib_zsets_items:1=1 db0_distrib_hashes_items:2=1 db3_distrib_lists_items:2K=1 "
+    );
+}
+
+/// Of very many keys a sample is counted, and stands for all.
+#[test]
+fn sizes_of_many_keys_are_estimated() {
+    let server = TestServer::with(&["--threads", "2", "--enable-debug-command", "yes"]);
+    let mut c = server.raw();
+    c.check("DEBUG POPULATE 200000 key 10", "+OK\r\n");
+    let text = info(&mut c, "keysizes");
+    let count: u64 = text
+        .split_once("strings_sizes:8=")
+        .and_then(|(_, rest)| rest.trim_end().parse().ok())
+        .unwrap_or_else(|| panic!("{text}"));
+    assert!((190_000..210_000).contains(&count), "{count}");
+}
+
+/// Patterns that take long take no memory.
+#[test]
+fn row_42_patterns_take_no_memory() {
+    let server = TestServer::start();
+    let mut c = server.raw();
+    c.check(&format!("SET {} v", "a".repeat(50_000)), "+OK\r\n");
+    let before = used(&mut c);
+    for pattern in ["a*".repeat(10_000) + "b", "[a-z".repeat(5000), "?".repeat(1 << 20)] {
+        c.command(&["KEYS", &pattern]);
+        c.expect("*0\r\n");
+        c.command(&["CONFIG", "GET", &pattern]);
+        c.expect("*0\r\n");
+    }
+    wait_until("the requests are freed", || used(&mut c) < before + (1 << 20));
+    let peak = number(&mut c, "memory", "used_memory_peak");
+    assert!(peak < before + (8 << 20), "{before} {peak}");
+}
+
+#[test]
+fn row_44_the_keys_that_memory_commands_touch_are_found() {
+    let server = TestServer::start();
+    let mut c = server.raw();
+    for line in ["MEMORY USAGE k SAMPLES 5", "OBJECT FREQ k", "OBJECT IDLETIME k", "RESTORE k 0 v IDLETIME 5"]
+    {
+        c.check(&format!("COMMAND GETKEYS {line}"), "*1\r\n$1\r\nk\r\n");
+    }
+    for line in ["MEMORY STATS", "MEMORY DOCTOR", "CLIENT NO-EVICT ON"] {
+        c.check(&format!("COMMAND GETKEYS {line}"), "-ERR The command has no key arguments\r\n");
+    }
+    c.check("MEMORY USAGE", "-ERR wrong number of arguments for 'memory|usage' command\r\n");
+    c.check("MEMORY STATS k", "-ERR wrong number of arguments for 'memory|stats' command\r\n");
+}

@@ -95,7 +95,7 @@ impl Hunter {
         if !self.find_prey(ground, rule) {
             return Hunted::Nothing;
         }
-        let (mut tries, mut futile) = (0, 0);
+        let (mut tries, mut futile) = (0u32, 0);
         while memory::kept_by_this_thread() > enough {
             tries += 1;
             if self.evict_one(ground, rule) {
@@ -106,7 +106,7 @@ impl Hunter {
                     return Hunted::Nothing;
                 }
             }
-            if (tries % TRIES_PER_LOOK == 0 || futile != 0) && began.elapsed() >= rule.slice {
+            if (tries.is_multiple_of(TRIES_PER_LOOK) || futile != 0) && began.elapsed() >= rule.slice {
                 return Hunted::TimeUp;
             }
         }
@@ -188,12 +188,12 @@ impl Hunter {
 /// A key of a random bucket, or of one of the next.
 fn random_key<'g>(table: &Table, ground: &Ground<'g>, rule: &Rule) -> Option<&'g Entry> {
     for index in some_buckets(table) {
-        let (mut chosen, mut seen) = (None, 0);
+        let (mut chosen, mut seen) = (None, 0u64);
         table.visit_bucket(index, ground.guard, |entry| {
             if rule.policy.score(entry, &ground.keyspace.usage, ground.now).is_some() {
                 seen += 1;
                 // The last of n takes the place of the one before with a chance of 1 in n: all are as likely.
-                if chance() % seen == 0 {
+                if chance().is_multiple_of(seen) {
                     chosen = Some(entry);
                 }
             }

@@ -137,7 +137,7 @@ pub fn used_ago(seconds: u64, now: u64) -> u32 {
 
 /// The clock of a key whose logarithmic counter is `frequency`.
 pub fn used_often(frequency: u8, now: u64) -> u32 {
-    minute(now) << MINUTE_SHIFT | u32::from(frequency) * ONE
+    (minute(now) << MINUTE_SHIFT) | (u32::from(frequency) * ONE)
 }
 
 /// Ticks since the last use.

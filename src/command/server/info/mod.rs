@@ -1,5 +1,6 @@
 //! INFO: the state of the server as lines of `name:value` in sections.
 
+mod keysizes;
 mod sections;
 pub(super) mod system;
 
@@ -45,6 +46,7 @@ const SECTIONS: &[Section] = &[
     section("latencystats", "Latencystats", false, sections::latencystats),
     section("cluster", "Cluster", true, sections::cluster),
     section("keyspace", "Keyspace", true, sections::keyspace),
+    section("keysizes", "Keysizes", false, keysizes::keysizes),
 ];
 
 /// What a section reads, and the text so far.
