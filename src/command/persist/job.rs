@@ -280,7 +280,7 @@ fn delay(server: &Server, keys: u64, cancelled: &dyn Fn() -> bool) -> bool {
     let (began, mut wanted) = (Instant::now(), true);
     loop {
         wanted &= !cancelled();
-        let micros = i64::try_from(server.config.number("rdb-key-save-delay").cast_signed()).unwrap_or(0);
+        let micros = server.config.number("rdb-key-save-delay").cast_signed();
         let whole = Duration::from_micros(u64::try_from(micros).unwrap_or(0).saturating_mul(keys));
         if !wanted || began.elapsed() >= whole {
             return wanted;
