@@ -231,3 +231,30 @@ fn every_change_of_a_string_has_its_event() {
         s.expect(frame(&["pmessage", "__keyevent*", &format!("__keyevent@0__:{event}"), key]));
     }
 }
+
+#[test]
+fn new_keys_and_misses_have_their_events() {
+    let server = TestServer::with(&["--threads", "2", "--notify-keyspace-events", "Enm"]);
+    let (mut c, mut listener) = (server.raw(), server.raw());
+    listener.check("PSUBSCRIBE *", "*3\r\n$10\r\npsubscribe\r\n$1\r\n*\r\n:1\r\n");
+    for line in [
+        "GET a",
+        "SET a 1",
+        "SET a 2",
+        "OBJECT ENCODING b",
+        "HGET h f",
+        "HSET h f v",
+        "HSET h g v",
+        "RENAME h i",
+        "TTL b",
+    ] {
+        c.line(line);
+    }
+    let mut heard = Vec::new();
+    for _ in 0..6 {
+        assert_eq!(listener.read_line(), "*4");
+        let parts: Vec<_> = (0..4).map(|_| String::from_utf8(listener.bulk()).expect("text")).collect();
+        heard.push(format!("{} {}", parts[2].trim_start_matches("__keyevent@0__:"), parts[3]));
+    }
+    assert_eq!(heard, ["keymiss a", "new a", "keymiss h", "new h", "new i", "keymiss b"]);
+}

@@ -118,6 +118,10 @@ impl Server {
         // Nobody else has the keyspace yet, so these are the first calls.
         let tell = |class, event| notify::of_ended(Arc::clone(&config), Arc::clone(&hub), class, event);
         let _ = keyspace.on_expired.set(tell(Events::EXPIRED, "expired"));
+        let _ = keyspace.on_fields_expired.set(tell(Events::HASH, "hexpired"));
+        let _ = keyspace.on_emptied.set(tell(Events::GENERIC, "del"));
+        let _ = keyspace.on_new.set(tell(Events::NEW, "new"));
+        let _ = keyspace.on_missed.set(tell(Events::KEY_MISS, "keymiss"));
         let _ = keyspace.on_evicted.set(tell(Events::EVICTED, "evicted"));
         let server = Server {
             keyspace,

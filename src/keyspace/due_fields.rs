@@ -3,8 +3,10 @@
 //! Readers pass expired fields by, and writes take out some along their way. What nobody touches is found here: every
 //! hash with deadlines of fields is noted once, at a time before which none of its fields ends. A note can be stale, as
 //! nobody takes it back when its key ends or moves: whoever comes to it looks at the key, and a few notes are looked at
-//! ahead of their time, so that stale ones do not pile up. A hash that moved to another name is noted again with the
-//! next deadline that is set in it; until then its expired fields wait for a write.
+//! ahead of their time, so that stale ones do not pile up. A hash that comes under another name is noted there; when
+//! databases change places, so do their notes.
+//!
+//! A note is taken back only by who has announced its key: a section that exchanges databases meets all of them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
@@ -12,7 +14,7 @@ use std::sync::Arc;
 
 use super::gate::Announced;
 use super::observe::Trace;
-use super::{Absent, Access, Edit, Keyspace, Space};
+use super::{Absent, Access, Edit, Key, Keyspace, Space};
 use crate::sync::epoch::Guard;
 use crate::sync::{AtomicU64, Mutex, Ordering};
 use crate::value::collection::Collection;
@@ -75,29 +77,59 @@ impl DueFields {
         answer
     }
 
-    /// Takes the first note if its time is over at `now`.
-    fn take(&self, now: u64) -> Option<Name> {
+    /// The first note, if its time is over at `now`.
+    fn first_due(&self, now: u64) -> Option<Name> {
         if self.first.load(Ordering::Relaxed) >= now {
             return None;
         }
-        self.change(|notes| {
-            let (at, name) = notes.by_time.first().filter(|(at, _)| *at < now).cloned()?;
-            notes.remove(&name, at);
-            Some(name)
-        })
+        let notes = self.notes.lock().expect("no panic under this lock");
+        notes.by_time.first().filter(|(at, _)| *at < now).map(|(_, name)| name.clone())
     }
 
-    /// Takes the next notes in turn, to be looked at ahead of their time.
-    fn take_some(&self) -> Vec<(Name, ExpireAt)> {
-        if self.first.load(Ordering::Relaxed) == NEVER {
+    /// Takes a note back, if it is there.
+    fn forget(&self, name: &Name) {
+        self.change(|notes| {
+            if let Some(&at) = notes.by_name.get(name) {
+                notes.remove(name, at);
+            }
+        });
+    }
+
+    /// Whether there are no notes at all.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.first.load(Ordering::Relaxed) == NEVER
+    }
+
+    /// Two databases have changed places.
+    pub fn swap(&self, a: usize, b: usize) {
+        if self.is_empty() {
+            return;
+        }
+        self.change(|notes| {
+            for ((db, key), at) in std::mem::take(notes).by_name {
+                let db = if db == a {
+                    b
+                } else if db == b {
+                    a
+                } else {
+                    db
+                };
+                notes.insert((db, key), at);
+            }
+        });
+    }
+
+    /// The next notes in turn, to be looked at ahead of their time.
+    fn some(&self) -> Vec<Name> {
+        if self.is_empty() {
             return Vec::new();
         }
         self.change(|notes| {
             let from = notes.probed.take().map_or(Bound::Unbounded, Bound::Excluded);
             let some = notes.by_name.range((from, Bound::Unbounded)).take(PROBES);
-            let some: Vec<(Name, ExpireAt)> = some.map(|(name, at)| (name.clone(), *at)).collect();
-            some.iter().for_each(|(name, at)| notes.remove(name, *at));
-            notes.probed = some.last().map(|(name, _)| name.clone());
+            let some: Vec<Name> = some.map(|(name, _)| name.clone()).collect();
+            notes.probed = some.last().cloned();
             some
         })
     }
@@ -124,15 +156,14 @@ impl Notes {
 impl Keyspace {
     /// Takes some expired fields out of one hash; whether there may be more to do at once.
     pub fn expire_fields(&self, lane: usize, guard: &Guard, now: u64) -> bool {
-        let Some((db, key)) = self.due_fields.take(now) else { return false };
-        let Some((space, announced)) = self.space_of(db, &key, lane, guard, now) else {
-            // A section works on the key: its time stands still.
-            self.due_fields.note(db, &key, now.saturating_sub(1));
-            return false;
-        };
+        let Some(name) = self.due_fields.first_due(now) else { return false };
+        let (db, key) = (name.0, &name.1);
+        // Otherwise a section works on the key: its time stands still.
+        let Some((space, announced)) = self.space_of(db, key, lane, guard, now) else { return false };
+        self.due_fields.forget(&name);
         let trace = Trace::new(announced.observers());
         let space = space.traced(Some(&trace));
-        let edited = space.edit(space.key(&key), Absent::Skip, |hash: &mut Hash| {
+        let edited = space.edit(space.key(key), Absent::Skip, |hash: &mut Hash| {
             let expired = hash.expire_fields(now, FIELDS_PER_STEP);
             let outcome = (expired, hash.next_deadline());
             if expired > 0 { Edit::Changed(outcome) } else { Edit::Unchanged(outcome) }
@@ -141,7 +172,17 @@ impl Keyspace {
             let (expired, next) = edited.answer;
             self.due_fields.count_expired(expired);
             if let Some(next) = next {
-                self.due_fields.note(db, &key, next);
+                self.due_fields.note(db, key, next);
+            }
+            if expired > 0
+                && let Some(tell) = self.on_fields_expired.get()
+            {
+                tell(db, key);
+            }
+            if edited.ended
+                && let Some(tell) = self.on_emptied.get()
+            {
+                tell(db, key);
             }
         }
         true
@@ -149,18 +190,10 @@ impl Keyspace {
 
     /// Forgets a few notes whose hashes are gone, if it comes by any.
     pub fn probe_fields(&self, lane: usize, guard: &Guard, now: u64) {
-        for ((db, key), noted) in self.due_fields.take_some() {
-            let next = match self.space_of(db, &key, lane, guard, now) {
-                None => Some(noted),
-                Some((space, _announced)) => {
-                    let next = space.edit(space.key(&key), Absent::Skip, |hash: &mut Hash| {
-                        Edit::Unchanged(if hash.is_empty() { None } else { hash.next_deadline() })
-                    });
-                    next.ok().flatten().and_then(|edited| edited.answer)
-                }
-            };
-            if let Some(next) = next {
-                self.due_fields.note(db, &key, next);
+        for name in self.due_fields.some() {
+            if let Some((space, _announced)) = self.space_of(name.0, &name.1, lane, guard, now) {
+                self.due_fields.forget(&name);
+                space.note_fields(space.key(&name.1));
             }
         }
     }
@@ -177,6 +210,18 @@ impl Keyspace {
         let space = Space::new(self, db, guard, lane, now, Access::Writing);
         let announced = self.gate.announce(lane, space.key(key).stripe()).ok()?;
         Some((space, announced))
+    }
+}
+
+impl Space<'_> {
+    /// Notes the hash that has come to `key`, if it is one and has fields that end.
+    pub fn note_fields(&self, key: Key<'_>) {
+        let next = self.edit(key, Absent::Skip, |hash: &mut Hash| {
+            Edit::Unchanged(if hash.is_empty() { None } else { hash.next_deadline() })
+        });
+        if let Some(next) = next.ok().flatten().and_then(|edited| edited.answer) {
+            self.keyspace.due_fields.note(self.db, key.bytes, next);
+        }
     }
 }
 
@@ -240,6 +285,20 @@ mod tests {
         }
         (0..20).for_each(|_| keyspace.probe_fields(0, &pin(), T));
         assert_eq!(keyspace.due_fields.change(|notes| (notes.by_name.len(), notes.by_time.len())), (10, 10));
+    }
+
+    #[test]
+    fn hashes_that_move_are_found_where_they_are() {
+        let keyspace = Keyspace::new(2, 1, T);
+        fill(&keyspace, b"a", 5, |_| T + 1);
+        {
+            let guard = pin();
+            let space = Space::new(&keyspace, 0, &guard, 0, T, Access::Writing);
+            assert!(space.relocate(space.key(b"a"), &space, space.key(b"b")));
+        }
+        keyspace.swap(0, 1);
+        assert_eq!(sweep(&keyspace, T + 10), 5);
+        assert_eq!(keyspace.due_fields.change(|notes| notes.by_name.len()), 0);
     }
 
     #[test]

@@ -47,7 +47,7 @@ use stats::LaneStats;
 use table::Table;
 use wheel::Wheel;
 
-/// What is told the database and the name of a key that ended.
+/// What is told the database and the name of a key: that it ended, mostly.
 pub type OnEnded = Box<dyn Fn(usize, &[u8]) + Send + Sync>;
 
 /// Every database of the server, and what they share.
@@ -62,6 +62,14 @@ pub struct Keyspace {
     pub readers: Readers,
     /// Told of every key that ended because of its deadline, once set.
     pub on_expired: OnceLock<OnEnded>,
+    /// Told of every hash of which fields ended because of their deadlines without a command, once set.
+    pub on_fields_expired: OnceLock<OnEnded>,
+    /// Told of every hash that ended with the last of them, once set.
+    pub on_emptied: OnceLock<OnEnded>,
+    /// Told of every key that was not there before, once set.
+    pub on_new: OnceLock<OnEnded>,
+    /// Told of every read of a key that is not there, once set.
+    pub on_missed: OnceLock<OnEnded>,
     /// Told of every key that was evicted, once set.
     pub on_evicted: OnceLock<OnEnded>,
     /// What the keys' access clocks tell.
@@ -92,6 +100,10 @@ impl Keyspace {
         Keyspace {
             gate: Gate::new(lanes),
             on_expired: OnceLock::new(),
+            on_fields_expired: OnceLock::new(),
+            on_emptied: OnceLock::new(),
+            on_new: OnceLock::new(),
+            on_missed: OnceLock::new(),
             on_evicted: OnceLock::new(),
             usage: Usage::default(),
             wheel: Wheel::new(lanes, now),
@@ -194,6 +206,7 @@ impl Keyspace {
             return;
         }
         self.walk.disturb();
+        self.due_fields.swap(a, b);
         let (a, b) = (&self.dbs[a], &self.dbs[b]);
         let table = a.table.load(Ordering::Acquire);
         a.table.store(b.table.swap(table, Ordering::AcqRel), Ordering::Release);

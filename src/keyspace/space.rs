@@ -218,18 +218,11 @@ impl<'g> Space<'g> {
         live
     }
 
-    /// Counts a hit or a miss of a command that reads in the same step as it writes.
-    #[inline]
-    pub fn count_lookup(&self, found: bool) {
-        let stats = self.keyspace.lane_stats(self.lane);
-        if found { stats.hit() } else { stats.miss() }
-    }
-
     /// The key for a command that asks about it: counts a hit or a miss, but the key is not used by that.
     #[inline]
     pub fn inspect<'a>(&'a self, key: Key<'a>) -> Option<Live<'a>> {
         let live = self.peek(key);
-        self.count_lookup(live.is_some());
+        self.count_lookup(key.bytes, live.is_some());
         live
     }
 
@@ -526,6 +519,9 @@ impl<'g> Space<'g> {
                 // SAFETY: another thread may have ended it already, but the guard keeps it readable.
                 self.count_deadlines(NO_EXPIRY, unsafe { word.expire_at() });
                 self.changed(key.bytes);
+                if let Some(tell) = self.keyspace.on_new.get() {
+                    tell(self.db, key.bytes);
+                }
                 Ok(())
             }
             // SAFETY: the table did not take the word.

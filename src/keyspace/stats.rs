@@ -1,5 +1,6 @@
 //! Counters of what happens to keys, one set per lane, merged when read.
 
+use super::{Key, Live, Space};
 use crate::sync::{AtomicU64, Ordering};
 
 /// One lane's counters. Only the lane's thread adds, so an addition is a load and a store.
@@ -87,5 +88,35 @@ impl Totals {
             evicted: sum.evicted + lane.evicted.load(Ordering::Relaxed),
             changed: sum.changed + lane.changed.load(Ordering::Relaxed),
         })
+    }
+}
+
+impl Space<'_> {
+    /// Counts a hit or a miss of a command that reads in the same step as it writes.
+    #[inline]
+    pub fn count_lookup(&self, key: &[u8], found: bool) {
+        if found {
+            self.keyspace.lane_stats(self.lane).hit();
+        } else {
+            self.missed(key);
+        }
+    }
+
+    fn missed(&self, key: &[u8]) {
+        self.keyspace.lane_stats(self.lane).miss();
+        if let Some(tell) = self.keyspace.on_missed.get() {
+            tell(self.db, key);
+        }
+    }
+
+    /// [`Space::inspect`] for a command whose misses are no event.
+    pub fn inspect_silently<'a>(&'a self, key: Key<'a>) -> Option<Live<'a>> {
+        let (live, stats) = (self.peek(key), self.keyspace.lane_stats(self.lane));
+        if live.is_some() {
+            stats.hit()
+        } else {
+            stats.miss()
+        }
+        live
     }
 }

@@ -30,6 +30,9 @@ impl Space<'_> {
                 self.table.unlink(from.hash, entry, self.guard);
                 // SAFETY: the swap made the word ours. Readers may still look at the value, as at any published one.
                 there.set(to, unsafe { OwnedWord::from_word(word) });
+                if !there.keyspace.due_fields.is_empty() {
+                    there.note_fields(to);
+                }
                 return true;
             }
         }

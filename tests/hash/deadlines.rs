@@ -180,7 +180,6 @@ fn values_are_read_and_set_with_deadlines() {
 #[test]
 fn expired_fields_are_not_there_for_anybody() {
     both(|_, c| {
-        c.check("DEBUG SET-ACTIVE-EXPIRE 0", "+OK\r\n");
         c.check("HSET h a 1 b 2 c 3 d 4", ":4\r\n");
         c.check("HPEXPIRE h 1 FIELDS 3 a b c", "*3\r\n:1\r\n:1\r\n:1\r\n");
         std::thread::sleep(Duration::from_millis(20));
@@ -207,7 +206,6 @@ fn expired_fields_are_not_there_for_anybody() {
 #[test]
 fn a_hash_whose_fields_have_all_expired_ends_with_the_next_write() {
     both(|_, c| {
-        c.check("DEBUG SET-ACTIVE-EXPIRE 0", "+OK\r\n");
         c.check("HSETEX h PX 1 FIELDS 2 a 1 b 2", ":1\r\n");
         std::thread::sleep(Duration::from_millis(20));
         c.check("HGETALL h", "*0\r\n");
@@ -236,4 +234,30 @@ fn expired_fields_are_freed_although_nobody_touches_them() {
         let stats = array_of_one(c, "INFO stats");
         assert!(stats.contains("expired_subkeys:301\r\n"), "{stats}");
     });
+}
+
+/// A hash that moves takes the deadlines of its fields along, and subscribers hear of the fields that nobody touched.
+#[test]
+fn fields_of_hashes_that_moved_end_and_tell() {
+    let server = TestServer::with(&["--threads", "2", "--notify-keyspace-events", "Eghx"]);
+    let (mut c, mut listener) = (server.raw(), server.raw());
+    listener.check("PSUBSCRIBE *:hexpired *:del", "*3\r\n$10\r\npsubscribe\r\n$10\r\n*:hexpired\r\n:1\r\n*3\r\n$10\r\npsubscribe\r\n$5\r\n*:del\r\n:2\r\n");
+    c.check("HSETEX a PX 60 FIELDS 1 f v", ":1\r\n");
+    c.check("RENAME a b", "+OK\r\n");
+    c.check("COPY b c DB 1", ":1\r\n");
+    c.check("SWAPDB 0 2", "+OK\r\n");
+    let mut heard = Vec::new();
+    while heard.len() < 4 {
+        assert_eq!(listener.read_line(), "*4");
+        let parts: Vec<_> = (0..4).map(|_| String::from_utf8(listener.bulk()).expect("text")).collect();
+        heard.push(format!("{} {}", parts[2], parts[3]));
+    }
+    heard.sort();
+    let events = [
+        "__keyevent@1__:del c",
+        "__keyevent@1__:hexpired c",
+        "__keyevent@2__:del b",
+        "__keyevent@2__:hexpired b",
+    ];
+    assert_eq!(heard, events);
 }

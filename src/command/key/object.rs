@@ -64,7 +64,7 @@ pub(super) const COMMANDS: &[Command] = &[
 
 /// Answers about the key, if it is there, otherwise with null.
 fn about(ctx: &mut Ctx<'_>, answer: impl FnOnce(&mut Ctx<'_>, Live<'_>)) {
-    match ctx.space.inspect(ctx.key(2)) {
+    match ctx.space.inspect_silently(ctx.key(2)) {
         Some(live) => answer(ctx, live),
         None => ctx.reply.null(),
     }

@@ -113,6 +113,9 @@ fn place(space: &Space<'_>, name: &[u8], live: &Live<'_>, overwrite: bool) -> bo
         return false;
     }
     space.set(key, duplicate(live));
+    if !space.keyspace.due_fields.is_empty() {
+        space.note_fields(key);
+    }
     true
 }
 

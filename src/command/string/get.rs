@@ -97,7 +97,7 @@ pub(super) fn getdel(ctx: &mut Ctx<'_>) {
         Ok(Some(text)) => Change::Delete(Ok(Some(text.detach()))),
         other => Change::Keep(other.map(|_| None)),
     });
-    ctx.space.count_lookup(!matches!(found, Ok(None)));
+    ctx.space.count_lookup(ctx.arg(1), !matches!(found, Ok(None)));
     if let Ok(Some(_)) = found {
         ctx.notify(Events::GENERIC, "del", ctx.arg(1));
     }
@@ -126,7 +126,7 @@ pub(super) fn getex(ctx: &mut Ctx<'_>) {
             }
         }
     });
-    ctx.space.count_lookup(!matches!(answer, Ok(Ok(None))));
+    ctx.space.count_lookup(ctx.arg(1), !matches!(answer, Ok(Ok(None))));
     if let (Ok(Ok(Some(_))), Some(event)) = (&answer, event) {
         ctx.notify(Events::GENERIC, event, ctx.arg(1));
     }

@@ -117,7 +117,7 @@ fn set_with_options(ctx: &mut Ctx<'_>) {
 }
 
 fn reply_old(ctx: &mut Ctx<'_>, old: Option<TextValue<'_>>) {
-    ctx.space.count_lookup(old.is_some());
+    ctx.space.count_lookup(ctx.arg(1), old.is_some());
     match old {
         Some(old) => old.reply(&mut ctx.reply),
         None => ctx.reply.null(),
