@@ -113,11 +113,14 @@ fn a_request_that_grows_too_large_ends_its_client_before_it_runs() {
     assert_eq!(number(&mut c, "stats", "evicted_clients"), 1);
 }
 
+/// What a client sends again and again.
+type Line = fn(usize) -> String;
+
 #[test]
 fn queued_commands_and_names_end_their_client_too() {
     let server = TestServer::with(&["--threads", "2", "--maxmemory-clients", "200kb"]);
     let mut c = server.raw();
-    let lines: [(&str, fn(usize) -> String); 4] = [
+    let lines: [(&str, Line); 4] = [
         ("MULTI", |_| format!("SET k {}", "v".repeat(5000))),
         ("PING", |i| format!("WATCH key:{i}")),
         ("PING", |i| format!("SUBSCRIBE channel:{i}")),

@@ -73,9 +73,12 @@ fn parse_full(args: Args<'_>) -> Result<Option<usize>, Refusal> {
 
 pub(super) fn stream(ctx: &mut Ctx<'_>) -> Result<(), Refusal> {
     let full = parse_full(ctx.args);
-    look(ctx, |log, reply| match full? {
-        None => Ok(reply_stream(reply, log)),
-        Some(most) => Ok(reply_full(reply, log, most)),
+    look(ctx, |log, reply| {
+        match full? {
+            None => reply_stream(reply, log),
+            Some(most) => reply_full(reply, log, most),
+        }
+        Ok(())
     })?
 }
 

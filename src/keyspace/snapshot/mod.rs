@@ -87,6 +87,9 @@ pub struct Kept {
     pub bytes: Vec<u8>,
 }
 
+/// Names of keys that writers wrote down.
+type Names = HashSet<Box<[u8]>>;
+
 /// One table of a snapshot.
 pub struct Part {
     /// The number of its database at the cut.
@@ -95,7 +98,7 @@ pub struct Part {
     /// Keys at positions below it are done.
     border: AtomicU64,
     /// Names by position.
-    shards: Box<[Mutex<HashSet<Box<[u8]>>>]>,
+    shards: Box<[Mutex<Names>]>,
     record: Arc<Record>,
 }
 
