@@ -313,7 +313,7 @@ fn bound(asked: &Asked<'_>, dice: &mut Dice) -> String {
         0..4 if by_text => format!("{}{}", dice.pick(&["[", "("]), value(dice)),
         4..8 if by_text => (*dice.pick(&["-", "+"])).to_owned(),
         0..3 => (*dice.pick(&["-inf", "+inf", "inf"])).to_owned(),
-        3..=6 => (dice.roll(12) as i64 - 3).to_string(),
+        4..=6 => (dice.roll(12) as i64 - 3).to_string(),
         7 => format!("({}", dice.roll(9)),
         8 if dice.likely(50) => format!("[{}", value(dice)),
         8 => (*dice.pick(FLOATS)).to_owned(),
