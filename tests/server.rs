@@ -238,7 +238,6 @@ fn shutdown_refuses_what_makes_no_sense() {
         c.check(&format!("SHUTDOWN {line}"), "-ERR syntax error\r\n");
     }
     c.check("SHUTDOWN ABORT", "-ERR No shutdown in progress.\r\n");
-    c.check("SHUTDOWN SAVE", "-ERR Errors trying to SHUTDOWN. Check logs.\r\n");
     c.check("PING", "+PONG\r\n");
 }
 
@@ -275,7 +274,7 @@ fn debug_subcommands() {
     c.check("DEBUG ERROR \"MYCODE my words\"", "-MYCODE my words\r\n");
     c.check("DEBUG LOG hello", "+OK\r\n");
     assert_eq!(field(&info(&mut c, "errorstats"), "errorstat_MYCODE"), "count=1");
-    assert_eq!(c.line("DEBUG HELP"), "*32");
+    assert_eq!(c.line("DEBUG HELP"), "*37");
 }
 
 /// The digests are those that redis-server 7.0.15 answers for the same data.

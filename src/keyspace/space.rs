@@ -458,13 +458,10 @@ impl<'g> Space<'g> {
             }
             // SAFETY: loaded under the guard.
             let expired = is_past(unsafe { word.expire_at() }, self.now);
-            if expired {
-                if self.expire(key, entry) {
-                    return false;
-                }
-                continue;
+            if expired && self.expire(key, entry) {
+                return false;
             }
-            if self.end(key.hash, entry, word, false) {
+            if !expired && self.end(key.hash, entry, word, false) {
                 return true;
             }
         }
