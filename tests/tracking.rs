@@ -124,6 +124,17 @@ fn caching_is_about_a_whole_transaction() {
     a.expect(news(&["y"]));
 }
 
+/// A script that is new runs on another thread, which would not know whose it is.
+#[test]
+fn what_a_new_script_changes_is_no_news_to_its_client() {
+    let server = TestServer::start();
+    let mut a = tracking(&server, "NOLOOP");
+    a.check("SET x 1", "+OK\r\n");
+    a.check("GET x", "$1\r\n1\r\n");
+    a.check("EVAL \"return redis.call('set', KEYS[1], 2)\" 1 x", "+OK\r\n");
+    a.check("GET x", "$1\r\n2\r\n");
+}
+
 #[test]
 fn a_broadcast_is_of_everything_with_a_prefix() {
     let server = TestServer::start();

@@ -188,12 +188,14 @@ impl Client {
     /// Whether its commands run at once, all of them, and are answered.
     #[inline]
     pub fn is_plain(&self) -> bool {
-        self.may_be_lent() && self.tracker.is_none() && !self.rights.is_guarded()
+        self.may_be_lent() && !self.rights.is_guarded()
     }
 
-    /// Whether another thread may run its command and answer it.
+    /// Whether another thread may run its command and answer it. What a tracking client reads and changes is noted on
+    /// the worker's thread.
     pub fn may_be_lent(&self) -> bool {
-        self.replies.on() && self.multi.is_none() && self.subscriptions.is_none() && !self.monitors
+        let alone = self.multi.is_none() && self.subscriptions.is_none() && !self.monitors;
+        alone && self.replies.on() && self.tracker.is_none()
     }
 
     /// Leaves the transaction, if there is one, and forgets the watched keys.
